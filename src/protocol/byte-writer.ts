@@ -1,0 +1,62 @@
+/** Byte gear. A growing buffer that an engine appends to and a transport empties once per turn of the loop. */
+
+export interface ByteWriter {
+  /** Valid until the next `reserve`; bytes `[0, length)` are waiting to be sent. */
+  buffer: Buffer;
+  length: number;
+  /** Makes `buffer.length - length >= bytes`, keeping what is there. */
+  reserve(bytes: number): void;
+  /** Appends a copy of the chunk. */
+  append(chunk: Uint8Array): void;
+  /** Appends text, one byte per character (U+0000 to U+00FF). */
+  appendLatin1(text: string): void;
+  /** Takes what is there out of the writer; the result belongs to the caller. */
+  take(): Buffer;
+}
+
+const initialSize = 4_096;
+
+/** Makes an empty writer; `allocate` lets the transport lend pooled memory. */
+export function createByteWriter(
+  allocate: (bytes: number) => Buffer = (bytes) => Buffer.allocUnsafeSlow(bytes),
+): ByteWriter {
+  return new GrowingWriter(allocate);
+}
+
+class GrowingWriter implements ByteWriter {
+  buffer: Buffer = empty;
+  length = 0;
+  readonly #allocate: (bytes: number) => Buffer;
+
+  constructor(allocate: (bytes: number) => Buffer) {
+    this.#allocate = allocate;
+  }
+
+  reserve(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed <= this.buffer.length) return;
+    const grown = this.#allocate(Math.max(needed, this.buffer.length * 2, initialSize));
+    if (this.length > 0) this.buffer.copy(grown, 0, 0, this.length);
+    this.buffer = grown;
+  }
+
+  append(chunk: Uint8Array): void {
+    this.reserve(chunk.length);
+    this.buffer.set(chunk, this.length);
+    this.length += chunk.length;
+  }
+
+  appendLatin1(text: string): void {
+    this.reserve(text.length);
+    this.length += this.buffer.write(text, this.length, "latin1");
+  }
+
+  take(): Buffer {
+    const taken = this.buffer.subarray(0, this.length);
+    this.buffer = empty;
+    this.length = 0;
+    return taken;
+  }
+}
+
+const empty = Buffer.alloc(0);
