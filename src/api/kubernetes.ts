@@ -20,9 +20,21 @@ export interface EnvVar {
   readonly value?: string;
   readonly valueFrom?: {
     readonly fieldRef?: { readonly fieldPath: string };
-    readonly configMapKeyRef?: { readonly name: string; readonly key: string };
-    readonly secretKeyRef?: { readonly name: string; readonly key: string };
+    readonly configMapKeyRef?: KeyRef;
+    readonly secretKeyRef?: KeyRef;
   };
+}
+
+export interface KeyRef {
+  readonly name: string;
+  readonly key: string;
+  readonly optional?: boolean;
+}
+
+export interface EnvFromSource {
+  readonly prefix?: string;
+  readonly configMapRef?: { readonly name: string; readonly optional?: boolean };
+  readonly secretRef?: { readonly name: string; readonly optional?: boolean };
 }
 
 export interface ContainerPort {
@@ -48,6 +60,10 @@ export interface Probe {
   readonly successThreshold?: number;
   readonly failureThreshold?: number;
 }
+
+export type LifecycleHandler = Pick<Probe, "httpGet" | "tcpSocket" | "exec"> & {
+  readonly sleep?: { readonly seconds: number };
+};
 
 export interface SecurityContext {
   readonly runAsUser?: number;
@@ -75,11 +91,15 @@ export interface Container {
   readonly args?: readonly string[];
   readonly workingDir?: string;
   readonly env?: readonly EnvVar[];
+  readonly envFrom?: readonly EnvFromSource[];
   readonly ports?: readonly ContainerPort[];
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly startupProbe?: Probe;
-  readonly lifecycle?: { readonly postStart?: Probe; readonly preStop?: Probe };
+  readonly lifecycle?: {
+    readonly postStart?: LifecycleHandler;
+    readonly preStop?: LifecycleHandler;
+  };
   readonly securityContext?: SecurityContext;
   readonly volumeMounts?: readonly VolumeMount[];
   readonly resources?: {
@@ -96,8 +116,14 @@ export interface VolumeItem {
   readonly mode?: number;
 }
 
+export interface DownwardApiItem {
+  readonly path: string;
+  readonly fieldRef?: { readonly fieldPath: string };
+}
+
 export interface Volume {
   readonly name: string;
+  readonly downwardAPI?: { readonly items?: readonly DownwardApiItem[] };
   readonly emptyDir?: { readonly medium?: string; readonly sizeLimit?: string };
   readonly configMap?: {
     readonly name: string;
@@ -129,12 +155,7 @@ export interface Volume {
         readonly items?: readonly VolumeItem[];
         readonly optional?: boolean;
       };
-      readonly downwardAPI?: {
-        readonly items: readonly {
-          readonly path: string;
-          readonly fieldRef: { readonly fieldPath: string };
-        }[];
-      };
+      readonly downwardAPI?: { readonly items?: readonly DownwardApiItem[] };
     }[];
   };
 }
@@ -152,16 +173,28 @@ export interface PodSpec {
     readonly runAsGroup?: number;
     readonly runAsNonRoot?: boolean;
     readonly fsGroup?: number;
+    readonly supplementalGroups?: readonly number[];
   };
   readonly initContainers?: readonly Container[];
   readonly containers: readonly Container[];
   readonly volumes?: readonly Volume[];
 }
 
+export interface Condition {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason?: string;
+}
+
 export interface Pod extends KubernetesObject {
   readonly kind: "Pod";
   readonly spec: PodSpec;
-  readonly status?: { readonly podIP?: string; readonly phase?: string };
+  readonly status?: {
+    readonly podIP?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
+    readonly phase?: string;
+    readonly conditions?: readonly Condition[];
+  };
 }
 
 export interface PodTemplate {
@@ -180,8 +213,119 @@ export interface ServicePort {
 export interface Service extends KubernetesObject {
   readonly kind: "Service";
   readonly spec: {
+    readonly type?: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
+    /** `None` makes the service headless: its name stands for its pods' own addresses. */
     readonly clusterIP?: string;
+    readonly clusterIPs?: readonly string[];
+    readonly publishNotReadyAddresses?: boolean;
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly ServicePort[];
   };
 }
+
+export interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+}
+
+/** What the four controllers of pods have in common. */
+export interface PodController<Kind extends string> extends KubernetesObject {
+  readonly kind: Kind;
+  readonly spec: {
+    readonly replicas?: number;
+    readonly selector?: LabelSelector;
+    readonly template: PodTemplate;
+  };
+}
+
+export type Deployment = PodController<"Deployment">;
+export type DaemonSet = PodController<"DaemonSet">;
+
+export interface StatefulSet extends PodController<"StatefulSet"> {
+  readonly spec: PodController<"StatefulSet">["spec"] & { readonly serviceName?: string };
+}
+
+export interface Job extends PodController<"Job"> {
+  readonly spec: PodController<"Job">["spec"] & {
+    readonly completions?: number;
+    readonly parallelism?: number;
+    readonly backoffLimit?: number;
+  };
+}
+
+export interface ServiceAccount extends KubernetesObject {
+  readonly kind: "ServiceAccount";
+}
+
+export interface Namespace extends KubernetesObject {
+  readonly kind: "Namespace";
+}
+
+export interface ConfigMap extends KubernetesObject {
+  readonly kind: "ConfigMap";
+  readonly data?: Readonly<Record<string, string>>;
+  /** Base64. */
+  readonly binaryData?: Readonly<Record<string, string>>;
+}
+
+export interface Secret extends KubernetesObject {
+  readonly kind: "Secret";
+  readonly type?: string;
+  /** Base64. */
+  readonly data?: Readonly<Record<string, string>>;
+  readonly stringData?: Readonly<Record<string, string>>;
+}
+
+/** Every field that is set must hold; one value of a field is enough, and none of a `not` field may hold. */
+export interface AuthorizationPeers {
+  /** Identities with or without `spiffe://`; a `*` at the start or the end stands for anything, alone for any identity. */
+  readonly principals?: readonly string[];
+  readonly notPrincipals?: readonly string[];
+  /** `NAMESPACE/NAME`, or `NAME` in the policy's own namespace; of any trust domain. */
+  readonly serviceAccounts?: readonly string[];
+  readonly notServiceAccounts?: readonly string[];
+  readonly namespaces?: readonly string[];
+  readonly notNamespaces?: readonly string[];
+  /** Source addresses: an IP or a CIDR block. */
+  readonly addresses?: readonly string[];
+  readonly notAddresses?: readonly string[];
+}
+
+export interface AuthorizationTarget {
+  /** Ports of the container, not of the Service. */
+  readonly ports?: readonly number[];
+  readonly notPorts?: readonly number[];
+}
+
+/** Without `from` any client, without `to` any port. */
+export interface AuthorizationRule {
+  readonly from?: AuthorizationPeers;
+  readonly to?: AuthorizationTarget;
+}
+
+/** `policy.remora.dev/v1alpha1`, described in docs/policy.md. */
+export interface AuthorizationPolicy extends KubernetesObject {
+  readonly kind: "AuthorizationPolicy";
+  readonly spec: {
+    /** Absent: every pod. Pods of the policy's namespace; in `remora-system`, of the whole mesh. */
+    readonly selector?: LabelSelector;
+    readonly action: "Allow" | "Deny";
+    /** Any of them; a policy without rules matches nothing. */
+    readonly rules?: readonly AuthorizationRule[];
+    /** Report what the policy would do, and do not enforce it. */
+    readonly audit?: boolean;
+  };
+}
+
+/** Every kind that Remora reads from manifests. */
+export type KnownObject =
+  | Pod
+  | Deployment
+  | StatefulSet
+  | DaemonSet
+  | Job
+  | Service
+  | ServiceAccount
+  | Namespace
+  | ConfigMap
+  | Secret
+  | AuthorizationPolicy;
