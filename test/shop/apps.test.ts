@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { freePorts } from "../apps/free-ports.ts";
+import { startProgram } from "../apps/program.ts";
+
+interface Findings {
+  readonly kind: string;
+  readonly sent: number;
+  readonly failed: number;
+  readonly problems: readonly string[];
+}
+
+test("the five applications of the shop understand each other without a mesh", async () => {
+  const [ledger, catalog, cart, web] = (await freePorts(4)).map(String);
+  assert.ok(ledger && catalog && cart && web);
+  await using ledgerApp = await startApp("ledger", { PORT: ledger });
+  await using catalogApp = await startApp("catalog", { PORT: catalog });
+  await using cartApp = await startApp("cart", {
+    PORT: cart,
+    LEDGER_HOST: "127.0.0.1",
+    LEDGER_PORT: ledger,
+  });
+  await using webApp = await startApp("web", {
+    PORT: web,
+    CATALOG_URL: `http://127.0.0.1:${catalog}`,
+    CART_ADDRESS: `127.0.0.1:${cart}`,
+  });
+  for (const app of [ledgerApp, catalogApp, cartApp, webApp]) await app.output(/listens on/);
+
+  await using shopper = await startApp("shopper", { WEB_URL: `http://127.0.0.1:${web}` }, [
+    "--check",
+    "20",
+  ]);
+  assert.equal(await shopper.exit(), 0, shopper.text());
+  const findings = JSON.parse(shopper.text()) as Findings[];
+  assert.equal(findings.length, 8);
+  for (const { kind, sent, failed, problems } of findings) {
+    assert.deepEqual({ sent, failed }, { sent: 20, failed: 0 }, `${kind}: ${problems.join("; ")}`);
+  }
+});
+
+function startApp(name: string, env: Record<string, string>, args: string[] = []) {
+  return startProgram([process.execPath, `examples/shop/apps/${name}.ts`, ...args], { env });
+}
