@@ -7,9 +7,12 @@ import { spec } from "node:test/reporters";
 import { closingLine } from "./support/closing-line.ts";
 
 const filters = process.argv.slice(2);
-const files = globSync(["src/**/*.test.ts", "injector/**/*.test.ts", "test/**/*.test.ts"]).filter(
-  (file) => filters.length === 0 || filters.some((filter) => file.includes(filter)),
-);
+const files = globSync([
+  "src/**/*.test.ts",
+  "injector/**/*.test.ts",
+  "examples/**/*.test.ts",
+  "test/**/*.test.ts",
+]).filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)));
 if (files.length === 0) {
   process.stderr.write(`no test file's path holds ${filters.join(" or ")}\n`);
   process.exit(64);
