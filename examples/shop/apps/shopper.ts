@@ -1,9 +1,11 @@
 /**
  * `shopper`: a customer who never sleeps. Without arguments it visits the shop at a steady rate until it is
- * stopped; `--check N` makes N visits of each kind, prints one line of JSON with what it found, and exits.
+ * stopped; `--check N` makes N visits of each kind, prints one line of JSON with what it found, and exits;
+ * `--trespass HOST:PORT` calls a server that customers have no business with and prints `served` or `refused`.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { Agent, type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { WebSocket } from "ws";
 import type { Receipt } from "./cart-service.ts";
 
@@ -217,7 +219,25 @@ async function holdSocket(): Promise<void> {
   }
 }
 
-if (process.argv[2] === "--check") {
+/** A server that speaks first serves whoever gets one byte out of it. */
+function trespass(address: string): Promise<"served" | "refused"> {
+  const [host = "", port = ""] = address.split(":");
+  const socket = connect({ host, port: Number(port), timeout: 5_000 });
+  return new Promise((resolve) => {
+    const end = (result: "served" | "refused") => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.on("data", () => end("served"));
+    socket.on("end", () => end("refused"));
+    socket.on("error", () => end("refused"));
+    socket.on("timeout", () => end("refused"));
+  });
+}
+
+if (process.argv[2] === "--trespass") {
+  console.log(await trespass(process.argv[3] ?? "ledger:7070"));
+} else if (process.argv[2] === "--check") {
   await check(Number(process.argv[3] ?? 200));
   agent.destroy();
 } else {
