@@ -7,6 +7,12 @@ export interface ObjectMeta {
   readonly uid?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly ownerReferences?: readonly OwnerReference[];
+}
+
+export interface OwnerReference {
+  readonly kind: string;
+  readonly name: string;
 }
 
 export interface KubernetesObject {
@@ -124,6 +130,7 @@ export interface DownwardApiItem {
 export interface Volume {
   readonly name: string;
   readonly downwardAPI?: { readonly items?: readonly DownwardApiItem[] };
+  readonly hostPath?: { readonly path: string };
   readonly emptyDir?: { readonly medium?: string; readonly sizeLimit?: string };
   readonly configMap?: {
     readonly name: string;

@@ -1,0 +1,77 @@
+/** Policies as a proxy holds them: istio.security.Authorization in readonly TypeScript. */
+
+/** `workload` policies apply to the workloads that name them, the others to a namespace or to everything. */
+export type PolicyScope = "global" | "namespace" | "workload";
+
+export interface Authorization {
+  readonly namespace: string;
+  readonly name: string;
+  readonly scope: PolicyScope;
+  readonly action: "allow" | "deny";
+  /** Any of them; without rules the policy matches nothing. */
+  readonly rules: readonly PolicyRule[];
+  /** Reported, not enforced. */
+  readonly dryRun: boolean;
+}
+
+/** All of its clauses. */
+export interface PolicyRule {
+  readonly clauses: readonly PolicyClause[];
+}
+
+/** Any of its matches; without one it always matches. */
+export interface PolicyClause {
+  readonly matches: readonly PolicyMatch[];
+}
+
+/** All kinds that have values, any value of a kind, no value of a `not` kind; an empty one never matches. */
+export interface PolicyMatch {
+  readonly namespaces: readonly StringMatch[];
+  readonly notNamespaces: readonly StringMatch[];
+  /** Without `spiffe://`. */
+  readonly principals: readonly StringMatch[];
+  readonly notPrincipals: readonly StringMatch[];
+  readonly sourceIps: readonly AddressBlock[];
+  readonly notSourceIps: readonly AddressBlock[];
+  readonly destinationIps: readonly AddressBlock[];
+  readonly notDestinationIps: readonly AddressBlock[];
+  readonly destinationPorts: readonly number[];
+  readonly notDestinationPorts: readonly number[];
+  readonly serviceAccounts: readonly ServiceAccountMatch[];
+  readonly notServiceAccounts: readonly ServiceAccountMatch[];
+}
+
+/** `presence` matches every text that is not empty. */
+export type StringMatch =
+  | { readonly kind: "exact" | "prefix" | "suffix"; readonly text: string }
+  | { readonly kind: "presence" };
+
+/** 4 or 16 bytes in network order, and how many leading bits count. */
+export interface AddressBlock {
+  readonly address: Uint8Array;
+  readonly length: number;
+}
+
+/** Of any trust domain. */
+export interface ServiceAccountMatch {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+/** Everything that decides who may reach one workload. */
+export interface PolicySnapshot {
+  /** False until the control plane has told all policies once: nothing is permitted before. */
+  readonly loaded: boolean;
+  /** Those that apply to the workload, and no others. */
+  readonly policies: readonly Authorization[];
+  /** Names of policies that apply and are not known or not readable: nothing is permitted while there is one. */
+  readonly missing: readonly string[];
+}
+
+/** Nothing is known, nothing is permitted. */
+export const noPolicySnapshot: PolicySnapshot = { loaded: false, policies: [], missing: [] };
+
+/** `NAMESPACE/NAME`: how resources and workloads name a policy. */
+export function policyName(policy: Pick<Authorization, "namespace" | "name">): string {
+  return `${policy.namespace}/${policy.name}`;
+}
