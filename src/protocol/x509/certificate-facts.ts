@@ -69,7 +69,7 @@ function readCertificate(der: Buffer): CertificateFacts {
   certificate.finish();
 
   const version = tbs.enterOptional(0xa0)?.integer();
-  if (version?.[0] !== 2) throw new DerError("not version 3");
+  if (version?.length !== 1 || version[0] !== 2) throw new DerError("not version 3");
   const serial = tbs.integer().toString("hex");
   const innerSignatureOid = tbs.enter(derTag.sequence).oid();
   if (innerSignatureOid !== signatureOid) throw new DerError("two signature algorithms");
