@@ -42,6 +42,8 @@ export interface Reset {
   readonly detail: string;
   /** True when the peer has certainly not acted on the request (REFUSED_STREAM, GOAWAY below it, never written). */
   readonly unprocessed: boolean;
+  /** True when no byte of a response had come: an idempotent request may be sent again (RFC 9110 9.2.2). */
+  readonly unanswered?: boolean;
 }
 
 /** The outgoing direction of one exchange; implemented by the engines. All calls after the end are ignored. */
