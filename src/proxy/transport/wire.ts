@@ -1,14 +1,206 @@
-/** Drives a protocol engine over a socket: feeds it what arrives, sends what it wrote once per turn of the loop. */
-import type { Duplex } from "node:stream";
-import type { Engine, EngineHost } from "../../protocol/exchange.ts";
+/** Byte gear. Drives a protocol engine over a socket: feeds it what arrives, sends once per turn what it wrote. */
+import type { Socket } from "node:net";
+import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
+import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
+import { connectionError } from "./node-error.ts";
+import type { ReceiveBuffer } from "./receive-buffer.ts";
+import type { Flushable, Turn } from "./turn.ts";
 
-/** Makes the engine that will speak on a connection; `host` is how it reaches the transport. */
-export type EngineFactory<E extends Engine> = (host: EngineHost) => E;
+/** What all wires of a process share. */
+export interface WireContext {
+  readonly turn: Turn;
+  readonly receiveBuffer: ReceiveBuffer;
+  /** Every open wire of the process, for the tick of the second and for the drain. */
+  readonly wires: Set<Wire>;
+  /** Called once a second, after the engines' own tick. */
+  readonly tickers: Set<() => void>;
+}
 
-/** A connected socket with an engine on top. */
-export interface Wire<E extends Engine> {
-  readonly engine: E;
-  readonly socket: Duplex;
-  /** Ends the connection at once. */
-  destroy(): void;
+export interface WireOptions {
+  readonly socket: Socket;
+  /** Which side of the proxy this peer is on; names its faults in errors. */
+  readonly side: "downstream" | "upstream";
+  /** Called once, when the socket is closed and the engine has been told. */
+  readonly onClosed?: ((reset: Reset) => void) | undefined;
+}
+
+/** An engine writes into this much before memory grows; most turns of most connections need less. */
+const keptBufferBytes = 16 * 1024;
+
+/** A peer that neither reads nor closes after our last byte is cut off, so that it cannot hold memory. */
+const lingerMillis = 5_000;
+
+/** A connected socket with an engine on top; the engine may be exchanged while no exchange has begun. */
+export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
+  readonly out: ByteWriter = createByteWriter();
+  readonly socket: Socket;
+  engine: E;
+  readonly #context: WireContext;
+  readonly #options: WireOptions;
+  #queued = false;
+  #writing = false;
+  #finishing = false;
+  #closing = false;
+  #gone = false;
+  #cause: Reset | undefined;
+
+  constructor(context: WireContext, options: WireOptions, createEngine: (host: EngineHost) => E) {
+    this.#context = context;
+    this.#options = options;
+    this.socket = options.socket;
+    this.socket.setNoDelay(true);
+    this.socket.on("error", (error) => {
+      this.#cause ??= resetOf(connectionError(error, options.side));
+    });
+    this.socket.on("close", () => this.#onClosed());
+    this.socket.on("end", () => this.#gone || this.engine.receiveEnd());
+    this.engine = createEngine(this);
+    context.wires.add(this as unknown as Wire);
+    this.#startReading();
+  }
+
+  /** The peer's side is open and no error was seen. */
+  get alive(): boolean {
+    return !this.#gone && !this.#closing && !this.#finishing;
+  }
+
+  wantFlush(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#context.turn.queue(this);
+  }
+
+  flush(): void {
+    this.#queued = false;
+    if (this.#gone || this.#writing) return;
+    const out = this.out;
+    if (out.length === 0) {
+      this.#afterWrite();
+      return;
+    }
+    this.#writing = true;
+    const bytes = out.buffer.subarray(0, out.length);
+    // Small buffers come back when the write is done; large ones are left to the collector, so that a burst
+    // does not stay in memory for as long as its connection lives.
+    const kept = out.buffer.length <= keptBufferBytes ? out.buffer : undefined;
+    out.take();
+    this.#lent = kept;
+    this.socket.write(bytes, this.#onWritten);
+  }
+
+  #lent: Buffer | undefined;
+
+  readonly #onWritten = (error?: Error | null): void => {
+    this.#writing = false;
+    if (this.#lent !== undefined && this.out.length === 0) this.out.buffer = this.#lent;
+    this.#lent = undefined;
+    if (error || this.#gone) return;
+    if (this.out.length > 0) {
+      this.flush();
+      this.engine.flushed();
+      return;
+    }
+    this.engine.flushed();
+    this.#afterWrite();
+  };
+
+  #afterWrite(): void {
+    if (this.out.length > 0 || this.#writing) return;
+    if (this.#closing) this.#end(mustReset(this.socket, this.#cause));
+    else if (this.#finishing && !this.socket.writableEnded) this.socket.end();
+  }
+
+  pauseReading(): void {
+    if (!this.#gone) this.socket.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.#gone) this.socket.resume();
+  }
+
+  finish(): void {
+    this.#finishing = true;
+    this.wantFlush();
+  }
+
+  close(reset: Reset | undefined): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#cause ??= reset;
+    this.wantFlush();
+  }
+
+  /** Ends the connection at once, whatever is still to be sent. */
+  destroy(reset?: Reset): void {
+    this.#cause ??= reset;
+    this.socket.destroy();
+  }
+
+  /** Puts another engine on the connection, as after protocol detection; the caller replays what it has not seen. */
+  become<N extends Engine>(createEngine: (host: EngineHost) => N): Wire<N> {
+    const wire = this as unknown as Wire<N>;
+    wire.engine = createEngine(this);
+    return wire;
+  }
+
+  #startReading(): void {
+    const { socket } = this;
+    const receive = (chunk: Buffer): void => {
+      if (!this.#gone) this.engine.receive(chunk);
+    };
+    // What a TLS socket decrypted together with the end of its handshake is already in the stream's buffer.
+    const early = socket.read() as Buffer | null;
+    if (this.#context.receiveBuffer.receiveInto(socket, receive)) {
+      if (early !== null) receive(early);
+      socket.resume();
+      socket.read(0);
+    } else {
+      if (early !== null) receive(early);
+      socket.on("data", receive);
+    }
+  }
+
+  /** A reset is passed on as a reset: FIN would make a cut transfer look like a whole one. */
+  #end(cut: boolean): void {
+    if (cut) {
+      this.socket.resetAndDestroy();
+      return;
+    }
+    this.socket.end();
+    const timer = setTimeout(() => this.socket.destroy(), lingerMillis);
+    timer.unref();
+    this.socket.once("close", () => clearTimeout(timer));
+  }
+
+  #onClosed(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#context.wires.delete(this as unknown as Wire);
+    const reset = this.#cause ?? closedByPeer(this.#options.side);
+    this.engine.closed(reset);
+    this.#options.onClosed?.(reset);
+  }
+}
+
+/**
+ * What was cut by someone else is passed on as RST. Our own verdict on bad input was written as GOAWAY or as an error
+ * response, and must stay readable; and a TLS session cannot be reset without its socket.
+ */
+function mustReset(socket: Socket, cause: Reset | undefined): boolean {
+  if (cause === undefined || "encrypted" in socket) return false;
+  return cause.code !== "protocol_error" && cause.code !== "flood";
+}
+
+function closedByPeer(side: "downstream" | "upstream"): Reset {
+  const code = side === "upstream" ? "upstream_closed" : "downstream_closed";
+  return {
+    code,
+    http2Code: 0x8,
+    detail: `connection closed by the ${side} peer`,
+    unprocessed: false,
+  };
+}
+
+function resetOf(error: { code: Reset["code"]; message: string }): Reset {
+  return { code: error.code, http2Code: 0x2, detail: error.message, unprocessed: false };
 }

@@ -1,0 +1,77 @@
+/** Open connections to one place: those with room are reused, and one more is dialled when none has. */
+import type { RequestOpener } from "../../protocol/exchange.ts";
+
+/** An open connection as the pool sees it. */
+export interface PooledConnection {
+  readonly opener: RequestOpener;
+  /** Begins the orderly end; the pool has forgotten the connection by then. */
+  drain(): void;
+}
+
+export interface PoolOptions {
+  /** Dials and resolves when the first exchange can be opened; `lost` must be called when it closes or drains. */
+  readonly dial: (lost: (connection: PooledConnection) => void) => Promise<PooledConnection>;
+  /** Requests that multiplex share a dial that is under way; an HTTP/1 connection serves only who dialled it. */
+  readonly shared: boolean;
+}
+
+export class ConnectionPool {
+  readonly #options: PoolOptions;
+  readonly #connections = new Set<PooledConnection>();
+  #dialling: Promise<PooledConnection> | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** A connection with room, now; undefined means that `connect` must be awaited. */
+  ready(): RequestOpener | undefined {
+    for (const connection of this.#connections) {
+      if (connection.opener.capacity > 0) return connection.opener;
+    }
+    return undefined;
+  }
+
+  /**
+   * Dials, or waits for the dial that is under way, and hands over a connection that has room. `use` must open its
+   * exchange before it returns, since others wait for the same connection. Rejects with the dial's MeshError.
+   */
+  async connect(use: (opener: RequestOpener) => void): Promise<void> {
+    if (!this.#options.shared) {
+      use((await this.#dial()).opener);
+      return;
+    }
+    for (;;) {
+      const opener = this.ready();
+      if (opener !== undefined) {
+        use(opener);
+        return;
+      }
+      this.#dialling ??= this.#dial().finally(() => {
+        this.#dialling = undefined;
+      });
+      await this.#dialling;
+    }
+  }
+
+  /** Lets running exchanges end and forgets all connections. */
+  drain(): void {
+    const connections = [...this.#connections];
+    this.#connections.clear();
+    for (const connection of connections) connection.drain();
+  }
+
+  async #dial(): Promise<PooledConnection> {
+    let gone = false;
+    const connection = await this.#options.dial((lost) => {
+      gone = true;
+      this.#connections.delete(lost);
+    });
+    if (!gone) this.#connections.add(connection);
+    return connection;
+  }
+}

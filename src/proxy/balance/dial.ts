@@ -1,0 +1,149 @@
+/** Makes connections for the pools: mTLS to peers, plain TCP to what has no sidecar and to the local application. */
+
+import { MeshError } from "../../core/mesh-error.ts";
+import { authenticatePeer } from "../../credentials/peer.ts";
+import type { Engine, EngineHost, RequestOpener } from "../../protocol/exchange.ts";
+import { createHttp1Client } from "../../protocol/http1/client.ts";
+import { createHttp2Client } from "../../protocol/http2/client.ts";
+import { createOpaqueClient } from "../../protocol/opaque.ts";
+import type { Endpoint } from "../discovery/destination.ts";
+import { meshPort } from "../ports.ts";
+import { connectTcp, connectTls } from "../transport/connect.ts";
+import { Wire, type WireContext } from "../transport/wire.ts";
+import type { Workload } from "../workload.ts";
+import type { PooledConnection } from "./connection-pool.ts";
+import type { Dialler, Lost, UpstreamProtocol } from "./upstreams.ts";
+
+/** An idle HTTP/1 connection is closed before the application's own time-out: Node's is 5 s, the shortest known. */
+const idleSeconds = 4;
+
+/** A mesh connection is replaced after so long, so that load spreads again after a rollout. */
+const maxAgeSeconds = 3_600;
+
+export function createDialler(workload: Workload, wires: WireContext): Dialler {
+  return async (endpoint, protocol, lost) => {
+    if (protocol === "mesh") return await dialMesh(endpoint, workload, wires, lost);
+    const socket = await connectTcp(endpoint);
+    return new UpstreamConnection(wires, socket, protocol, lost);
+  };
+}
+
+async function dialMesh(
+  endpoint: Endpoint,
+  workload: Workload,
+  wires: WireContext,
+  lost: Lost,
+): Promise<PooledConnection> {
+  const { families } = workload.meters;
+  const context = workload.clientContext();
+  if (context === undefined) {
+    throw new MeshError("identity_missing", "no certificate was issued to this pod yet");
+  }
+  const counted = families.meshConnections.series("outbound");
+  try {
+    const socket = await connectTls({ ip: endpoint.ip, port: meshPort }, context);
+    const peer = authenticatePeer(socket, trustDomainOf(endpoint));
+    const wrong =
+      peer.kind === "rejected" ? peer.reason : peer.id === endpoint.identity ? "" : peer.id;
+    if (wrong !== "") {
+      socket.destroy();
+      throw rejected(endpoint, wrong);
+    }
+    families.handshakes.series("outbound", "ok").value += 1;
+    counted.value += 1;
+    const seconds = (workload.certificateEnd() - Date.now()) / 1_000;
+    return new UpstreamConnection(wires, socket, "mesh", lost, {
+      maxAgeSeconds: Math.min(maxAgeSeconds, Math.max(1, seconds)),
+      onClosed: () => void (counted.value -= 1),
+    });
+  } catch (error) {
+    families.handshakes.series("outbound", "failed").value += 1;
+    throw error;
+  }
+}
+
+function rejected(endpoint: Endpoint, found: string): MeshError {
+  return new MeshError(
+    "certificate_rejected",
+    `${endpoint.ip} should be ${endpoint.identity ?? "nobody"}, but its certificate says ${found}`,
+    { side: "upstream", scope: "connection", retry: "unprocessed" },
+  );
+}
+
+/** The bundle that vouches for a peer is the one of the domain that discovery named. */
+function trustDomainOf(endpoint: Endpoint): string {
+  return (endpoint.identity ?? "").slice("spiffe://".length).split("/", 1)[0] ?? "";
+}
+
+interface UpstreamExtras {
+  readonly maxAgeSeconds: number;
+  readonly onClosed: () => void;
+}
+
+/** One connection in a pool: leaves the pool when it cannot take more, and goes when its last exchange ended. */
+class UpstreamConnection implements PooledConnection {
+  readonly opener: Engine & RequestOpener;
+  readonly #lost: Lost;
+  readonly #extras: UpstreamExtras | undefined;
+  readonly #stopTicking: () => void;
+  #ageSeconds = 0;
+  #idleSeconds = 0;
+  #isLost = false;
+
+  constructor(
+    wires: WireContext,
+    socket: Wire["socket"],
+    protocol: UpstreamProtocol,
+    lost: Lost,
+    extras?: UpstreamExtras,
+  ) {
+    this.#lost = lost;
+    this.#extras = extras;
+    const onClosed = (): void => {
+      this.#leave();
+      this.#stopTicking();
+      extras?.onClosed();
+    };
+    const tick = (): void => this.#tick(protocol);
+    wires.tickers.add(tick);
+    this.#stopTicking = () => void wires.tickers.delete(tick);
+    const create = (host: EngineHost): Engine & RequestOpener =>
+      createEngine(host, protocol, () => this.#leave());
+    this.opener = new Wire(wires, { socket, side: "upstream", onClosed }, create).engine;
+  }
+
+  drain(): void {
+    this.#leave();
+    this.opener.drain();
+  }
+
+  #leave(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#lost(this);
+  }
+
+  #tick(protocol: UpstreamProtocol): void {
+    this.#ageSeconds += 1;
+    this.#idleSeconds = this.opener.active > 0 ? 0 : this.#idleSeconds + 1;
+    const tooOld = this.#extras !== undefined && this.#ageSeconds >= this.#extras.maxAgeSeconds;
+    const tooIdle = protocol === "http1" && this.#idleSeconds >= idleSeconds;
+    if ((tooOld || tooIdle) && !this.#isLost) this.drain();
+  }
+}
+
+function createEngine(
+  host: EngineHost,
+  protocol: UpstreamProtocol,
+  leave: () => void,
+): Engine & RequestOpener {
+  switch (protocol) {
+    case "http1":
+      return createHttp1Client(host, { onIdle() {}, onUnusable: leave });
+    case "opaque":
+      return createOpaqueClient(host);
+    case "mesh":
+    case "http2":
+      return createHttp2Client(host, { onCapacity() {}, onDraining: leave });
+  }
+}

@@ -1,0 +1,80 @@
+/** Every place that the proxy has connections to: mesh peers by pod and identity, plain servers by address. */
+import type { RequestHead } from "../../protocol/exchange.ts";
+import type { Endpoint } from "../discovery/destination.ts";
+import { ConnectionPool, type PooledConnection } from "./connection-pool.ts";
+import { endpointKey } from "./picker.ts";
+
+/** What is spoken to the place: `mesh` is HTTP/2 over mTLS, the others go in plaintext. */
+export type UpstreamProtocol = "mesh" | "http1" | "http2" | "opaque";
+
+export type Lost = (connection: PooledConnection) => void;
+
+/** Dials one connection of a kind; implemented on the transport in dial.ts. */
+export type Dialler = (
+  endpoint: Endpoint,
+  protocol: UpstreamProtocol,
+  lost: Lost,
+) => Promise<PooledConnection>;
+
+/** A pool without connections that nobody asked for is forgotten after so many ticks (seconds). */
+const idlePoolTicks = 60;
+
+export class Upstreams {
+  readonly #dial: Dialler;
+  readonly #pools = new Map<string, { readonly pool: ConnectionPool; idleTicks: number }>();
+
+  constructor(dial: Dialler) {
+    this.#dial = dial;
+  }
+
+  get connections(): number {
+    let count = 0;
+    for (const { pool } of this.#pools.values()) count += pool.size;
+    return count;
+  }
+
+  pool(endpoint: Endpoint, protocol: UpstreamProtocol): ConnectionPool {
+    const key = `${protocol}|${protocol === "mesh" ? peerKey(endpoint) : endpointKey(endpoint)}`;
+    let entry = this.#pools.get(key);
+    if (entry === undefined) {
+      const pool = new ConnectionPool({
+        dial: (lost) => this.#dial(endpoint, protocol, lost),
+        shared: protocol === "mesh" || protocol === "http2",
+      });
+      entry = { pool, idleTicks: 0 };
+      this.#pools.set(key, entry);
+    }
+    entry.idleTicks = 0;
+    return entry.pool;
+  }
+
+  /** Called once a second. */
+  tick(): void {
+    for (const [key, entry] of this.#pools) {
+      entry.idleTicks = entry.pool.size > 0 ? 0 : entry.idleTicks + 1;
+      if (entry.idleTicks > idlePoolTicks) this.#pools.delete(key);
+    }
+  }
+
+  drain(): void {
+    for (const { pool } of this.#pools.values()) pool.drain();
+  }
+}
+
+/** All ports of a pod share its mesh connections; an address that moved to another pod or identity does not. */
+function peerKey(endpoint: Endpoint): string {
+  return `${endpoint.ip}|${endpoint.uid}|${endpoint.identity ?? ""}`;
+}
+
+/** The head of an opaque connection on its way to `authority`. */
+export function connectHead(authority: string): RequestHead {
+  return {
+    method: "CONNECT",
+    scheme: "",
+    authority,
+    path: "",
+    protocol: "",
+    headers: [],
+    version: 20,
+  };
+}

@@ -1,0 +1,70 @@
+/** The headers that belong to the mesh: set on one hop, removed on the next, never taken from an application. */
+import { parsePort } from "../../core/address.ts";
+import type { HeaderList } from "../../protocol/exchange.ts";
+
+/** Where the receiving proxy sends a request: `PORT`, or `PORT;h1` when the application is spoken to in HTTP/1. */
+const destinationHeader = "remora-dst";
+
+/** Tells the application who calls: the SPIFFE ID that the peer proved. */
+const clientHeader = "remora-client-id";
+
+const prefix = "remora-";
+
+export interface MeshDestination {
+  readonly port: number;
+  readonly http1: boolean;
+}
+
+/** Removes every header whose name begins with `remora-`, in place. */
+export function stripMeshHeaders(headers: HeaderList): void {
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
+    if ((headers[index] as string).startsWith(prefix)) headers.splice(index, 2);
+  }
+}
+
+/** Adds the destination, or replaces the one of an earlier try. */
+export function markDestination(headers: HeaderList, port: number, http1: boolean): void {
+  const value = destinationValue(port, http1);
+  const last = headers.length - 2;
+  if (last >= 0 && headers[last] === destinationHeader) headers[last + 1] = value;
+  else headers.push(destinationHeader, value);
+}
+
+export function unmarkDestination(headers: HeaderList): void {
+  const last = headers.length - 2;
+  if (last >= 0 && headers[last] === destinationHeader) headers.length = last;
+}
+
+/** Reads and removes the mesh's headers; undefined when the request names no destination or a malformed one. */
+export function takeDestination(headers: HeaderList): MeshDestination | undefined {
+  let destination: MeshDestination | undefined;
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
+    const name = headers[index] as string;
+    if (!name.startsWith(prefix)) continue;
+    if (name === destinationHeader) destination = parseDestination(headers[index + 1] as string);
+    headers.splice(index, 2);
+  }
+  return destination;
+}
+
+export function addClientIdentity(headers: HeaderList, identity: string): void {
+  headers.push(clientHeader, identity);
+}
+
+const values = new Map<number, { readonly h1: string; readonly h2: string }>();
+
+/** One string object per port, so that the header compressor finds it by identity. */
+function destinationValue(port: number, http1: boolean): string {
+  let pair = values.get(port);
+  if (pair === undefined) {
+    pair = { h1: `${port};h1`, h2: String(port) };
+    values.set(port, pair);
+  }
+  return http1 ? pair.h1 : pair.h2;
+}
+
+function parseDestination(value: string): MeshDestination | undefined {
+  const http1 = value.endsWith(";h1");
+  const port = parsePort(http1 ? value.slice(0, -3) : value);
+  return port === undefined ? undefined : { port, http1 };
+}

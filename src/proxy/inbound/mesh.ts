@@ -1,0 +1,49 @@
+/**
+ * The life of a connection from another pod of the mesh: accept → secure → (for each exchange) detect → authorize →
+ * forward → record. The peer says what it sends, so there is nothing to guess.
+ */
+import type { TLSSocket } from "node:tls";
+import { formatAddress, normalizeIp } from "../../core/address.ts";
+import type { SpiffeId } from "../../core/spiffe-id.ts";
+import { authenticatePeer } from "../../credentials/peer.ts";
+import { createHttp2Server } from "../../protocol/http2/server.ts";
+import { Wire } from "../transport/wire.ts";
+import type { InboundContext } from "./context.ts";
+import { MeshExchanges } from "./mesh-exchanges.ts";
+
+/** `socket` has finished its handshake with a certificate that chains to the trust bundle. */
+export function serveMesh(socket: TLSSocket, context: InboundContext): void {
+  const { workload } = context;
+  const { families } = workload.meters;
+  const peer = authenticatePeer(socket, context.trustDomain);
+  if (peer.kind === "rejected") {
+    families.handshakes.series("inbound", "rejected").value += 1;
+    families.errors.series("certificate_rejected").value += 1;
+    context.log.info({ client: socket.remoteAddress, reason: peer.reason }, "peer rejected");
+    socket.on("error", () => {});
+    socket.destroy();
+    return;
+  }
+  families.handshakes.series("inbound", "ok").value += 1;
+  serveAuthenticated(socket, peer.id, context);
+}
+
+function serveAuthenticated(socket: TLSSocket, peer: SpiffeId, context: InboundContext): void {
+  const open = context.workload.meters.families.meshConnections.series("inbound");
+  open.value += 1;
+  const clientIp = normalizeIp(socket.remoteAddress ?? "");
+  const exchanges = new MeshExchanges(context, {
+    peer,
+    clientIp,
+    client: formatAddress({ ip: clientIp, port: socket.remotePort ?? 0 }),
+    localIp: normalizeIp(socket.localAddress ?? ""),
+  });
+  const stopWatching = context.workload.policies.subscribe(() => exchanges.recheck());
+  const onClosed = (): void => {
+    open.value -= 1;
+    stopWatching();
+  };
+  void new Wire(context.wires, { socket, side: "downstream", onClosed }, (host) =>
+    createHttp2Server(host, exchanges),
+  );
+}

@@ -1,0 +1,148 @@
+/**
+ * The life of a connection to the application that did not come through the mesh:
+ * accept → detect → authorize → forward → record. Its client has no identity.
+ */
+import type { Socket } from "node:net";
+import { formatAddress, normalizeIp } from "../../core/address.ts";
+import type {
+  Engine,
+  EngineHost,
+  MessageReader,
+  MessageWriter,
+  RequestAcceptor,
+  RequestHead,
+  ResponseHead,
+} from "../../protocol/exchange.ts";
+import { createHttp1Server } from "../../protocol/http1/server.ts";
+import { createHttp2Server } from "../../protocol/http2/server.ts";
+import { createOpaqueServer } from "../../protocol/opaque.ts";
+import { connectHead } from "../balance/upstreams.ts";
+import { stripMeshHeaders } from "../http/mesh-headers.ts";
+import { Relay } from "../http/relay.ts";
+import { isOwnPort } from "../ports.ts";
+import { detectConnection, type OpenTunnel, type Spoken } from "../transport/detect-connection.ts";
+import { PeekEngine, replayInto } from "../transport/peek.ts";
+import { HeldTunnel } from "../transport/tunnel.ts";
+import { Wire } from "../transport/wire.ts";
+import type { InboundContext } from "./context.ts";
+import { InboundExchanges, type Target } from "./exchanges.ts";
+
+export async function servePlain(socket: Socket, context: InboundContext): Promise<void> {
+  const accepted = acceptPlain(socket, context);
+  if (accepted === undefined) return;
+  const spoken = await detectPlain(accepted, context);
+  if (spoken.kind === "gone") return;
+  const { wire, exchanges, port } = accepted;
+  const peek = wire.engine;
+  const { engine } = wire.become((host) => createEngine(host, spoken, exchanges, port));
+  replayInto(engine, peek, wire);
+}
+
+interface AcceptedPlain {
+  readonly wire: Wire<PeekEngine>;
+  readonly exchanges: PlainExchanges;
+  readonly port: number;
+}
+
+function acceptPlain(socket: Socket, context: InboundContext): AcceptedPlain | undefined {
+  const { workload } = context;
+  const origDst = context.originalDestination(socket);
+  if (origDst === undefined || socket.remoteAddress === undefined || isOwnPort(origDst.port)) {
+    workload.meters.families.errors.series("loop_detected").value += 1;
+    socket.on("error", () => {});
+    socket.resetAndDestroy();
+    return undefined;
+  }
+  const clientIp = normalizeIp(socket.remoteAddress);
+  const client = formatAddress({ ip: clientIp, port: socket.remotePort ?? 0 });
+  const exchanges = new PlainExchanges(context, {
+    peer: undefined,
+    ...{ clientIp, client, localIp: origDst.ip },
+  });
+  const open = workload.meters.families.tcpOpen.series("inbound");
+  open.value += 1;
+  const stopWatching = workload.policies.subscribe(() => exchanges.recheck());
+  const onClosed = (): void => {
+    open.value -= 1;
+    stopWatching();
+  };
+  const options = { socket, side: "downstream", onClosed } as const;
+  const wire = new Wire(context.wires, options, (host) => new PeekEngine(host));
+  return { wire, exchanges, port: origDst.port };
+}
+
+/** A client without a permit never causes a connection to the application. */
+async function detectPlain(accepted: AcceptedPlain, context: InboundContext): Promise<Spoken> {
+  const { wire, exchanges, port } = accepted;
+  const declared = context.workload.inboundProtocols.get(port);
+  const key = `${exchanges.client.localIp}:${port}`;
+  const learned = declared === undefined ? context.learned.get(key) : undefined;
+  const permitted = exchanges.decide(port).kind === "permit";
+  if (!permitted || declared === "tcp" || declared === "tls" || learned === "opaque") {
+    return { kind: "opaque", tunnel: undefined, why: "declared" };
+  }
+  const speculate = declared === undefined && learned === undefined;
+  const openTunnel = speculate ? tunnelOpener(exchanges, port, context) : undefined;
+  const spoken = await detectConnection(wire.engine, openTunnel);
+  if (declared === undefined && spoken.kind !== "gone") {
+    context.workload.meters.families.detections.series("inbound", spoken.kind).value += 1;
+    if (spoken.kind !== "opaque") context.learned.set(key, "http");
+    else if (spoken.why === "server-first") context.learned.set(key, "opaque");
+  }
+  return spoken;
+}
+
+function tunnelOpener(
+  exchanges: PlainExchanges,
+  port: number,
+  context: InboundContext,
+): OpenTunnel {
+  return (events, opened) => {
+    const endpoint = exchanges.endpoint(port);
+    context.upstreams
+      .pool(endpoint, "opaque")
+      .connect((opener) => {
+        opened(new HeldTunnel(connectHead(formatAddress(endpoint)), opener, events));
+      })
+      .catch(() => events.onServerGone());
+  };
+}
+
+function createEngine(
+  host: EngineHost,
+  spoken: Exclude<Spoken, { kind: "gone" }>,
+  exchanges: PlainExchanges,
+  port: number,
+): Engine {
+  switch (spoken.kind) {
+    case "http1":
+      return createHttp1Server(host, exchanges.accept({ port, protocol: "http1" }, undefined));
+    case "http2":
+      return createHttp2Server(host, exchanges.accept({ port, protocol: "http2" }, undefined));
+    case "opaque": {
+      const acceptor = exchanges.accept({ port, protocol: "opaque" }, spoken.tunnel);
+      return createOpaqueServer(host, acceptor, formatAddress(exchanges.endpoint(port)));
+    }
+  }
+}
+
+class PlainExchanges extends InboundExchanges {
+  accept(target: Target, tunnel: HeldTunnel | undefined): RequestAcceptor {
+    return {
+      onRequest: (
+        head: RequestHead,
+        end: boolean,
+        response: MessageWriter<ResponseHead>,
+      ): MessageReader<RequestHead> => {
+        stripMeshHeaders(head.headers);
+        const relay = new Relay(head, end, response, this, performance.now());
+        const decision = this.decide(target.port);
+        if (decision.kind !== "permit") this.refuse(relay, target, decision);
+        else if (tunnel !== undefined && tunnel.capacity > 0) {
+          this.adopt(relay, target, decision.permit, tunnel);
+        } else this.forward(relay, target, decision.permit);
+        return relay.request;
+      },
+    };
+  }
+}

@@ -1,0 +1,149 @@
+/** The requests of one application connection: each is routed to an endpoint of its destination by itself. */
+import { formatAddress } from "../../core/address.ts";
+import { MeshError } from "../../core/mesh-error.ts";
+import type {
+  MessageReader,
+  MessageWriter,
+  RequestAcceptor,
+  RequestHead,
+  Reset,
+  ResponseHead,
+} from "../../protocol/exchange.ts";
+import type { EndpointLoad } from "../balance/endpoint-load.ts";
+import type { Picker } from "../balance/picker.ts";
+import type { UpstreamProtocol, Upstreams } from "../balance/upstreams.ts";
+import type { Endpoint } from "../discovery/destination.ts";
+import { markDestination, stripMeshHeaders, unmarkDestination } from "../http/mesh-headers.ts";
+import { type ExchangeLog, recordExchange } from "../http/record.ts";
+import { Relay, type RelayOwner } from "../http/relay.ts";
+import { isGrpc } from "../http/rescue.ts";
+import type { Workload } from "../workload.ts";
+
+/** Endpoints that one request is offered to before it fails; beyond that the service is down, not a pod. */
+const maxAttempts = 3;
+
+export interface OutboundHttpOptions {
+  readonly workload: Workload;
+  readonly upstreams: Upstreams;
+  readonly client: string;
+  /** `namespace/name` for metrics. */
+  readonly service: string;
+  readonly protocol: "http1" | "http2";
+  /** The current endpoints of the destination. */
+  readonly picker: () => Picker;
+}
+
+/** What the relay carries from start to end. */
+interface Attempt {
+  load: EndpointLoad | undefined;
+  tried: Set<EndpointLoad> | undefined;
+}
+
+export class OutboundHttp implements RequestAcceptor, RelayOwner {
+  readonly #options: OutboundHttpOptions;
+  readonly #log: ExchangeLog;
+
+  constructor(options: OutboundHttpOptions) {
+    this.#options = options;
+    const { workload, client } = options;
+    this.#log = { workload, client, direction: "outbound" };
+  }
+
+  onRequest(
+    head: RequestHead,
+    end: boolean,
+    response: MessageWriter<ResponseHead>,
+  ): MessageReader<RequestHead> {
+    const relay = new Relay(head, end, response, this, performance.now());
+    const attempt: Attempt = { load: undefined, tried: undefined };
+    relay.tag = attempt;
+    stripMeshHeaders(head.headers);
+    this.#send(relay, attempt);
+    return relay.request;
+  }
+
+  onResponse(relay: Relay, head: ResponseHead): void {
+    stripMeshHeaders(head.headers);
+    const now = performance.now();
+    (relay.tag as Attempt).load?.observe(now - relay.startedAt, now);
+  }
+
+  retry(relay: Relay, reset: Reset): boolean {
+    const attempt = relay.tag as Attempt;
+    if (relay.attempts >= maxAttempts) return false;
+    this.#options.workload.meters.families.retries.series(reset.code).value += 1;
+    this.#release(attempt);
+    // Another endpoint when there is one; a stale connection says nothing about its pod.
+    this.#send(relay, attempt);
+    return true;
+  }
+
+  onEnd(relay: Relay): void {
+    const attempt = relay.tag as Attempt;
+    const endpoint = attempt.load?.endpoint;
+    if (attempt.load !== undefined) attempt.load.pending -= 1;
+    const { service, protocol } = this.#options;
+    recordExchange(relay, this.#log, {
+      peer: endpoint?.identity ?? "unknown",
+      service,
+      protocol: isGrpc(relay.head) ? "grpc" : protocol,
+      upstream: endpoint === undefined ? "" : formatAddress(endpoint),
+    });
+  }
+
+  #send(relay: Relay, attempt: Attempt): void {
+    const load = this.#options.picker().pick(performance.now(), attempt.tried);
+    if (load === undefined) {
+      relay.fail(noEndpoint(this.#options.service));
+      return;
+    }
+    attempt.load = load;
+    load.pending += 1;
+    const protocol = this.#address(relay.head, load.endpoint);
+    const pool = this.#options.upstreams.pool(load.endpoint, protocol);
+    const opener = pool.ready();
+    if (opener !== undefined) {
+      relay.connect(opener);
+      return;
+    }
+    pool
+      .connect((dialled) => relay.connect(dialled))
+      .catch((error: unknown) => this.#connectFailed(relay, attempt, error));
+  }
+
+  #connectFailed(relay: Relay, attempt: Attempt, error: unknown): void {
+    if (relay.over) return;
+    const load = attempt.load as EndpointLoad;
+    load.penalize(performance.now());
+    attempt.tried ??= new Set();
+    attempt.tried.add(load);
+    relay.attempts += 1;
+    const next = this.#options.picker().pick(performance.now(), attempt.tried);
+    if (next === undefined || relay.attempts >= maxAttempts) {
+      relay.fail(error);
+      return;
+    }
+    this.#options.workload.meters.families.retries.series("connect_refused").value += 1;
+    this.#release(attempt);
+    this.#send(relay, attempt);
+  }
+
+  #release(attempt: Attempt): void {
+    if (attempt.load !== undefined) attempt.load.pending -= 1;
+    attempt.load = undefined;
+  }
+
+  /** Puts the mesh's own address on the request, or takes an earlier try's away. */
+  #address(head: RequestHead, endpoint: Endpoint): UpstreamProtocol {
+    if (endpoint.tunnel === "mesh") {
+      markDestination(head.headers, endpoint.port, this.#options.protocol === "http1");
+      return "mesh";
+    }
+    unmarkDestination(head.headers);
+    return this.#options.protocol;
+  }
+}
+
+function noEndpoint(service: string): MeshError {
+  return new MeshError("no_endpoint", `no ready endpoint of ${service}`, { side: "upstream" });
+}

@@ -1,0 +1,45 @@
+/** Where opaque connections go: one endpoint for each connection, over the mesh when it is there. */
+import type { RequestOpener } from "../../protocol/exchange.ts";
+import { EndpointLoad } from "../balance/endpoint-load.ts";
+import type { Endpoint } from "../discovery/destination.ts";
+import type { Discovered } from "./discover.ts";
+import { endpointsOf } from "./pickers.ts";
+import type { OutboundContext } from "./serve.ts";
+
+/** The endpoint for this connection; outside the mesh it is the original destination itself. */
+export function pickEndpoint(
+  discovered: Discovered,
+  context: OutboundContext,
+  tried?: ReadonlySet<EndpointLoad>,
+): EndpointLoad | undefined {
+  const { destination, origDst, service } = discovered;
+  if (destination.kind === "unknown") {
+    return tried === undefined ? new EndpointLoad(externalEndpoint(origDst)) : undefined;
+  }
+  // A TCP connection says nothing about how quickly requests are answered, so its loads are kept apart.
+  const key = `tcp|${service}|${origDst.ip}:${origDst.port}`;
+  return context.pickers.find(key, endpointsOf(destination)).pick(performance.now(), tried);
+}
+
+export async function openOpaque(
+  endpoint: Endpoint,
+  context: OutboundContext,
+  use: (opener: RequestOpener) => void,
+): Promise<void> {
+  const protocol = endpoint.tunnel === "none" ? "opaque" : "mesh";
+  const pool = context.upstreams.pool(endpoint, protocol);
+  const ready = protocol === "mesh" ? pool.ready() : undefined;
+  if (ready !== undefined) use(ready);
+  else await pool.connect(use);
+}
+
+function externalEndpoint(address: { readonly ip: string; readonly port: number }): Endpoint {
+  return {
+    ...address,
+    tunnel: "none",
+    identity: undefined,
+    namespace: "",
+    workload: "",
+    uid: "",
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * Finds out what a client speaks, without ever making it wait: while we look at its first bytes, the server is already
+ * connected, and when the server speaks first the connection is opaque at once.
+ */
+import { detect } from "../../protocol/detect.ts";
+import type { PeekEngine } from "./peek.ts";
+import type { HeldTunnel, TunnelEvents } from "./tunnel.ts";
+
+export type Spoken =
+  | { readonly kind: "http1" }
+  | { readonly kind: "http2" }
+  /** `tunnel` is the connection that was made while we waited; undefined when none was. */
+  | { readonly kind: "opaque"; readonly tunnel: HeldTunnel | undefined; readonly why: OpaqueReason }
+  | { readonly kind: "gone" };
+
+export type OpaqueReason = "declared" | "learned" | "server-first" | "client-bytes" | "no-bytes";
+
+/** Opens the opaque way to the server; a failure is told by `onServerGone`. */
+export type OpenTunnel = (events: TunnelEvents, opened: (tunnel: HeldTunnel) => void) => void;
+
+/** `openTunnel` is undefined where a declaration or an earlier connection says that the client speaks first. */
+export async function detectConnection(
+  peek: PeekEngine,
+  openTunnel: OpenTunnel | undefined,
+): Promise<Spoken> {
+  const { promise, resolve } = Promise.withResolvers<Spoken>();
+  let tunnel: HeldTunnel | undefined;
+  let decided = false;
+  const decide = (spoken: Spoken): void => {
+    if (decided) return;
+    decided = true;
+    peek.events = undefined;
+    if (spoken.kind !== "opaque") tunnel?.discard();
+    resolve(spoken);
+  };
+  const opaque = (why: OpaqueReason): void => decide({ kind: "opaque", tunnel, why });
+  const look = (seen: Buffer): void => {
+    const protocol = detect(seen);
+    if (protocol === "http1" || protocol === "http2") decide({ kind: protocol });
+    else if (protocol !== undefined) opaque("client-bytes");
+  };
+  peek.events = {
+    onBytes: look,
+    onEnd: () => opaque("no-bytes"),
+    onClosed: () => decide({ kind: "gone" }),
+  };
+  if (peek.reset !== undefined) decide({ kind: "gone" });
+  else if (peek.seen.length > 0) look(peek.seen);
+  else if (peek.ended) opaque("no-bytes");
+  if (!decided && openTunnel !== undefined) {
+    const events = {
+      onServerFirst: () => opaque("server-first"),
+      onServerGone: () => opaque("no-bytes"),
+    };
+    openTunnel(events, (opened) => {
+      tunnel = opened;
+      if (decided) opened.discard();
+    });
+  }
+  return await promise;
+}
