@@ -10,7 +10,7 @@ import type {
 } from "../../exchange.ts";
 
 /** Writes down one direction; data is joined so that the record does not depend on how bytes were cut. */
-export class Recorder implements MessageReader<ResponseHead> {
+export class Recorder implements MessageReader<ResponseHead | RequestHead> {
   readonly events: string[] = [];
   body = "";
   ended = false;
@@ -20,8 +20,9 @@ export class Recorder implements MessageReader<ResponseHead> {
   writer: MessageWriter<unknown> | undefined;
   onEnd: () => void = () => {};
 
-  onHead(head: ResponseHead, end: boolean): void {
-    this.events.push(`head ${head.status} ${formatHeaders(head.headers)}`);
+  onHead(head: ResponseHead | RequestHead, end: boolean): void {
+    const first = "status" in head ? head.status : head.method;
+    this.events.push(`head ${first} ${formatHeaders(head.headers)}`);
     if (end) this.#end();
   }
 
