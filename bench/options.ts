@@ -1,0 +1,85 @@
+/** What `npm run bench -- …` was asked for. */
+import { parseArgs } from "node:util";
+import type { Peer } from "./peer.ts";
+import { allPeers } from "./peers/all.ts";
+import type { Scenario } from "./scenario.ts";
+import { allScenarios } from "./scenarios/all.ts";
+
+export interface BenchOptions {
+  readonly scenarios: readonly Scenario[];
+  readonly peers: readonly Peer[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly output: string | undefined;
+}
+
+export const usage = `npm run bench -- [SCENARIO…] [--peers NAME,…] [--rounds N] [--seconds S] [--output FILE.json] [--list]
+
+A scenario is named in full or by the start of its name: \`http1\` means all that start so.
+Without names everything runs but the slow ones, which run when they are named.
+`;
+
+/** Throws an Error with a sentence for the user when a name is unknown or a number is none. */
+export function parseOptions(argv: readonly string[]): BenchOptions | "list" {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      peers: { type: "string" },
+      rounds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "5" },
+      output: { type: "string" },
+      list: { type: "boolean", default: false },
+    },
+  });
+  if (values.list) return "list";
+  return {
+    scenarios: chooseScenarios(positionals),
+    peers: choosePeers(values.peers),
+    rounds: whole("--rounds", values.rounds),
+    seconds: whole("--seconds", values.seconds),
+    output: values.output,
+  };
+}
+
+function chooseScenarios(names: readonly string[]): Scenario[] {
+  if (names.length === 0) return allScenarios.filter(({ onRequest }) => onRequest !== true);
+  for (const name of names) {
+    if (!allScenarios.some((scenario) => matches(scenario, name)))
+      throw new Error(`no scenario is called ${name}; there are ${list(allScenarios)}`);
+  }
+  return allScenarios.filter((scenario) => names.some((name) => matches(scenario, name)));
+}
+
+function matches(scenario: Scenario, name: string): boolean {
+  return scenario.name === name || scenario.name.startsWith(`${name}-`);
+}
+
+function choosePeers(text: string | undefined): readonly Peer[] {
+  if (text === undefined) return allPeers;
+  const names = text.split(",").filter(Boolean);
+  for (const name of names) {
+    if (!allPeers.some((peer) => peer.name === name || peer.name.startsWith(`${name}-`)))
+      throw new Error(`no peer is called ${name}; there are ${list(allPeers)}`);
+  }
+  // Latencies are told against the direct connection, so it always takes part.
+  const wanted = (peer: Peer) =>
+    peer.name === "direct" || names.some((name) => peer.name === name || isFamily(peer, name));
+  return allPeers.filter(wanted);
+}
+
+/** `envoy` asks for envoy-full too, `haproxy` for its three, but `node-http` not for node-http2. */
+function isFamily(peer: Peer, name: string): boolean {
+  return peer.name.startsWith(`${name}-`);
+}
+
+function whole(option: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${option} wants a whole number from 1 on, not ${JSON.stringify(text)}`);
+  return value;
+}
+
+function list(named: readonly { readonly name: string }[]): string {
+  return named.map(({ name }) => name).join(", ");
+}

@@ -1,0 +1,15 @@
+/** Every peer, in the order of the report's rows. */
+import type { Peer } from "../peer.ts";
+import { direct } from "./direct.ts";
+import { envoyPeers } from "./envoy.ts";
+import { haproxyPeers } from "./haproxy.ts";
+import { nginx } from "./nginx.ts";
+import { nodePeers } from "./node.ts";
+
+export const allPeers: readonly Peer[] = [
+  direct,
+  ...haproxyPeers,
+  nginx,
+  ...envoyPeers,
+  ...nodePeers,
+];

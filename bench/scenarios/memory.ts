@@ -1,0 +1,110 @@
+/** What a sidecar holds: idle, with a thousand connections, under load, and a while after a burst. */
+import { startPaced } from "../load/paced.ts";
+import { wrk } from "../load/wrk.ts";
+import { privateMegabytes } from "../measure/memory.ts";
+import type { Sample } from "../measure/metric.ts";
+import type { Pair } from "../peer.ts";
+import type { Scenario, Subject } from "../scenario.ts";
+
+/** After its start a program still frees what only the start needed. */
+const settleMillis = 2_000;
+const connections = 1_000;
+const rate = 5_000;
+
+export const memoryScenarios: readonly Scenario[] = [
+  {
+    name: "idle",
+    title: "Idle and ready, before the first request",
+    traffic: "http1",
+    metrics: ["memoryMax", "memoryOutbound", "memoryInbound", "startToReady"],
+    pair: "fresh",
+    direct: false,
+    measure: async ({ pair }) => {
+      await sleep(settleMillis);
+      const { startToReady } = pair;
+      return { ...memory(pair), ...(startToReady === undefined ? {} : { startToReady }) };
+    },
+  },
+  {
+    name: "memory-1000",
+    title: `${connections} open connections, then ${rate} requests per second over them`,
+    traffic: "http1",
+    metrics: ["memoryMax", "memoryMaxLoaded", "memoryPerConnection", "latencyP99", "errors"],
+    pair: "fresh",
+    direct: false,
+    measure: measureConnections,
+  },
+  {
+    name: "memory-burst",
+    title: "A minute after a burst of 256 connections",
+    traffic: "http1",
+    metrics: ["memoryMax", "memoryMaxLoaded", "memoryAboveIdle"],
+    pair: "fresh",
+    onRequest: true,
+    direct: false,
+    measure: measureBurst,
+  },
+];
+
+async function measureConnections(subject: Subject): Promise<Sample> {
+  await sleep(settleMillis);
+  const idle = largest(subject.pair);
+  const run = startPaced(subject, { connections, rate, seconds: subject.seconds, delay: 2 });
+  try {
+    await run.opened;
+    await sleep(1_000);
+    const open = largest(subject.pair);
+    const { peak, value } = await whileSampling(subject.pair, run.result);
+    return {
+      memoryMax: open,
+      memoryMaxLoaded: peak,
+      memoryPerConnection: ((open - idle) * 1000) / connections,
+      latencyP99: value.p99,
+      errors: value.errors,
+    };
+  } finally {
+    await run.program.stop();
+  }
+}
+
+async function measureBurst(subject: Subject): Promise<Sample> {
+  await sleep(settleMillis);
+  const idle = largest(subject.pair);
+  const { host, port } = subject.pair.target;
+  const burst = { url: `http://${host}:${port}/10k`, connections: 256, seconds: subject.seconds };
+  const { peak } = await whileSampling(subject.pair, wrk(subject.site, burst));
+  await sleep(60_000);
+  const after = largest(subject.pair);
+  return { memoryMax: after, memoryMaxLoaded: peak, memoryAboveIdle: after - idle };
+}
+
+async function whileSampling<T>(pair: Pair, work: Promise<T>): Promise<{ peak: number; value: T }> {
+  let peak = largest(pair);
+  const timer = setInterval(() => {
+    peak = Math.max(peak, largest(pair));
+  }, 200);
+  try {
+    return { value: await work, peak: Math.max(peak, largest(pair)) };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** A pod holds one proxy that does both jobs; of the pair, the one with the harder job is the honest figure. */
+function largest(pair: Pair): number {
+  return Math.max(...[...pair.outbound, ...pair.inbound].map(({ pid }) => privateMegabytes(pid)));
+}
+
+function memory(pair: Pair): Sample {
+  const of = (programs: Pair["outbound"]) =>
+    programs.reduce((sum, { pid }) => sum + privateMegabytes(pid), 0);
+  return {
+    memoryMax: largest(pair),
+    memoryOutbound: of(pair.outbound),
+    memoryInbound: of(pair.inbound),
+  };
+}
+
+function sleep(millis: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, millis));
+}

@@ -1,0 +1,44 @@
+/** A fixed rate that every peer can carry: latency as users see it when nothing is saturated. */
+import { startPaced } from "../load/paced.ts";
+import { totalCpu } from "../measure/cpu.ts";
+import type { Sample } from "../measure/metric.ts";
+import type { Scenario, Subject } from "../scenario.ts";
+
+const rate = 5_000;
+const connections = 64;
+
+export const pacedScenarios: readonly Scenario[] = [
+  {
+    name: "http1-paced",
+    title: `HTTP/1.1, ${rate} requests per second on schedule over ${connections} connections`,
+    traffic: "http1",
+    metrics: ["latencyP50", "latencyP99", "latencyP999", "cpuPerRequest", "errors"],
+    pair: "kept",
+    direct: true,
+    measure,
+  },
+];
+
+async function measure(subject: Subject): Promise<Sample> {
+  const proxies = [...subject.pair.outbound, ...subject.pair.inbound];
+  const paced = async (seconds: number) => {
+    const run = startPaced(subject, { connections, rate, seconds, delay: 0 });
+    try {
+      await run.opened;
+      const before = totalCpu(proxies);
+      const result = await run.result;
+      return { result, nanoseconds: totalCpu(proxies) - before };
+    } finally {
+      await run.program.stop();
+    }
+  };
+  await paced(subject.warmUpSeconds);
+  const { result, nanoseconds } = await paced(subject.seconds);
+  return {
+    latencyP50: result.p50,
+    latencyP99: result.p99,
+    latencyP999: result.p999,
+    ...(nanoseconds > 0 ? { cpuPerRequest: nanoseconds / 2 / 1000 / result.requests } : {}),
+    errors: result.errors,
+  };
+}

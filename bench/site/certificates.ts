@@ -1,0 +1,58 @@
+/** One certificate authority and a P-256 leaf for each side, with SPIFFE names, used by every peer but Remora. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { run } from "./command.ts";
+
+export interface Leaf {
+  readonly certificate: string;
+  readonly key: string;
+  /** Certificate and key in one file, as HAProxy wants them. */
+  readonly combined: string;
+  readonly spiffeId: string;
+}
+
+/** nginx checks an upstream by a DNS name and cannot check a SPIFFE ID. */
+export const leafDnsName = "peer.bench";
+
+/** All values but the SPIFFE IDs are paths of PEM files. */
+export interface Certificates {
+  readonly authority: string;
+  readonly client: Leaf;
+  readonly server: Leaf;
+}
+
+const newKey =
+  "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /O=bench";
+const leafExtensions = [
+  "basicConstraints=critical,CA:FALSE",
+  "keyUsage=critical,digitalSignature",
+  "extendedKeyUsage=serverAuth,clientAuth",
+];
+
+export async function createCertificates(folder: string): Promise<Certificates> {
+  const authority = `${folder}/ca.pem`;
+  const authorityKey = `${folder}/ca.key`;
+  await create(authority, authorityKey, ["keyUsage=critical,keyCertSign,cRLSign"]);
+  const leaf = async (name: string): Promise<Leaf> => {
+    const spiffeId = `spiffe://cluster.local/ns/bench/sa/${name}`;
+    const key = `${folder}/${name}.key`;
+    const certificate = `${folder}/${name}.pem`;
+    const names = `subjectAltName=critical,URI:${spiffeId},DNS:${leafDnsName}`;
+    const signer = ["-CA", authority, "-CAkey", authorityKey];
+    await create(certificate, key, [...leafExtensions, names], signer);
+    const combined = `${folder}/${name}.combined.pem`;
+    writeFileSync(combined, readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
+    return { certificate, key, combined, spiffeId };
+  };
+  return { authority, client: await leaf("client"), server: await leaf("server") };
+}
+
+async function create(
+  certificate: string,
+  key: string,
+  extensions: readonly string[],
+  signer: readonly string[] = [],
+): Promise<void> {
+  const files = ["-keyout", key, "-out", certificate];
+  const added = extensions.flatMap((extension) => ["-addext", extension]);
+  await run("openssl", [...newKey.split(" "), ...files, ...signer, ...added]);
+}

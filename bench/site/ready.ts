@@ -1,0 +1,54 @@
+/** Waits, from inside a namespace, until something accepts connections. */
+import { launch, type RunningProgram } from "./launch.ts";
+
+const programPath = new URL("../programs/wait-for-port.ts", import.meta.url).pathname;
+
+export interface Waiting {
+  readonly namespace: string;
+  readonly core: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Starts the watcher before what it watches, so that its own start costs nothing; the result is the time of the first
+ * accepted connection on the clock of `process.hrtime`.
+ */
+export async function startWaiting(what: Waiting): Promise<() => Promise<bigint>> {
+  const watcher = launch(
+    "wait-for-port",
+    [process.execPath, programPath, what.host, String(what.port)],
+    what,
+  );
+  await watching(watcher);
+  return async () => {
+    const code = await watcher.ended;
+    if (code !== 0) throw new Error(`nothing listens on ${what.host}:${what.port}`);
+    return BigInt(watcher.output().trim().split("\n").at(-1) ?? "0");
+  };
+}
+
+/** Resolves when all of the programs accept, with the start of the slowest in milliseconds; or rejects with what a dead one printed. */
+export async function startToReady(
+  programs: readonly RunningProgram[],
+  waits: readonly (() => Promise<bigint>)[],
+): Promise<number> {
+  const times = await Promise.all(
+    programs.map(async (program, index) => {
+      const died = program.ended.then((code) => {
+        throw new Error(`${program.name} ended with ${code}: ${program.output().trim()}`);
+      });
+      const readyAt = await Promise.race([waits[index]?.() ?? died, died]);
+      return Number(readyAt - program.startedAt) / 1e6;
+    }),
+  );
+  return Math.max(...times);
+}
+
+async function watching(watcher: RunningProgram): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!watcher.output().includes("watching")) {
+    if (Date.now() > deadline) throw new Error(`the watcher did not start: ${watcher.output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,44 @@
+/** The place where one pair runs: its namespaces, its folder, its certificates, and which core does what. */
+import { mkdirSync } from "node:fs";
+import type { Certificates } from "./certificates.ts";
+import { createNetwork, serverAddress } from "./network.ts";
+
+/** One core for the two proxies, another for load and backend: neither can hide in the other's time. */
+export interface Cores {
+  readonly proxies: number;
+  readonly load: number;
+}
+
+export interface Site {
+  readonly clientNamespace: string;
+  readonly serverNamespace: string;
+  /** The server side's address as the client side sees it. */
+  readonly serverAddress: string;
+  readonly backendPort: number;
+  readonly cores: Cores;
+  readonly certificates: Certificates;
+  /** For configuration files; removed with the site. */
+  readonly folder: string;
+  remove(): void;
+}
+
+export function createSite(
+  label: string,
+  runFolder: string,
+  certificates: Certificates,
+  cores: Cores,
+): Site {
+  const network = createNetwork(label);
+  const folder = `${runFolder}/${label}`;
+  mkdirSync(folder, { recursive: true });
+  return {
+    clientNamespace: network.clientNamespace,
+    serverNamespace: network.serverNamespace,
+    serverAddress,
+    backendPort: 8080,
+    cores,
+    certificates,
+    folder,
+    remove: () => network.remove(),
+  };
+}
