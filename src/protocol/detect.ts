@@ -18,7 +18,7 @@ const space = 0x20;
  * Decides about all bytes of the client so far; undefined asks for more. Call it again with everything from the first
  * byte on, not with the new bytes alone. Bytes that can no longer become anything known are opaque at once.
  */
-export function detectProtocol(bytes: Uint8Array): DetectedProtocol | undefined {
+export function detect(bytes: Uint8Array): DetectedProtocol | undefined {
   if (bytes.length === 0) return undefined;
   const tls = looksLikeClientHello(bytes);
   if (tls !== false) return tls === true ? "tls" : undefined;
