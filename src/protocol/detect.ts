@@ -49,7 +49,7 @@ function detectTarget(method: string, target: Uint8Array): "http1" | "opaque" | 
   let at = 0;
   while (at < target.length && isTargetByte[target[at] as number] === 1) at += 1;
   const isWhole = at < target.length;
-  if (isWhole && target[at] !== space) return "opaque";
+  if (at === 0 || (isWhole && target[at] !== space)) return "opaque";
   if (!mayBegin(method, Buffer.from(target.subarray(0, at)).toString("latin1"))) return "opaque";
   return isWhole || target.length === targetSample ? "http1" : undefined;
 }

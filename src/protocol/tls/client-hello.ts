@@ -152,8 +152,9 @@ function parseServerName(body: Uint8Array): string | undefined {
   return isDnsName(name) ? name : "";
 }
 
+/** An IP address is not one (RFC 6066 3): the last label has to hold something other than digits. */
 function isDnsName(name: string): boolean {
-  return name.length <= 253 && /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/.test(name);
+  return name.length <= 253 && /^(?:[a-z0-9_-]{1,63}\.)*(?![0-9]+$)[a-z0-9_-]{1,63}$/.test(name);
 }
 
 function parseAlpn(body: Uint8Array): readonly string[] | undefined {
