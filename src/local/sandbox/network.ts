@@ -3,6 +3,16 @@
  * one interface on the host. Namespaces have no names; they live as long as the process that made them (or a
  * process inside one), so that a killed mesh leaves nothing in the kernel.
  */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { type AddressPlan, maxPods, planAddresses } from "./address-plan.ts";
+import { hasInterface, IpCommandError, listRoutes, runIp } from "./ip-command.ts";
+import {
+  closeNetworkNamespace,
+  createNetworkNamespace,
+  inNetworkNamespace,
+  setNetworkParameters,
+} from "./namespace.ts";
 
 export interface MeshNetworkConfig {
   /** The mesh's name; it chooses addresses and the name of the interface on the host. */
@@ -14,7 +24,7 @@ export interface MeshNetwork {
   readonly hostInterface: string;
   /** CIDR from which pods get addresses. */
   readonly podRange: string;
-  /** CIDR that is never routed on link: for the virtual addresses of Services. Everything in it goes to the pod's gateway. */
+  /** CIDR for the virtual addresses of Services. It is never on link: pods send what goes there to the gateway. */
   readonly serviceRange: string;
   /** The host's address in the pod range: pods reach programs on the host here, and route through it. */
   readonly gateway: string;
@@ -42,7 +52,122 @@ export interface NetworkNamespace {
   readonly inode: number;
 }
 
+const bridgeName = "mesh";
+
+/** What a pod's namespace is given by container runtimes: low ports and ping without privileges. */
+const podParameters = {
+  "ipv4/ip_unprivileged_port_start": "0",
+  "ipv4/ping_group_range": "0 65535",
+};
+
 /** Makes hub, bridge and host interface with ranges that collide with no route of the host. */
-export function createMeshNetwork(_config: MeshNetworkConfig): MeshNetwork {
-  throw new Error("networks are not built");
+export function createMeshNetwork(config: MeshNetworkConfig): MeshNetwork {
+  const hostInterface = interfaceName(config.mesh);
+  // What a killed mesh of this name left goes by itself, but not always before the next one starts.
+  if (hasInterface(hostInterface)) runIp([`link del ${hostInterface}`]);
+  const plan = planAddresses(config.mesh, listRoutes());
+  if (plan === undefined) {
+    throw new IpCommandError("every private IPv4 range is routed on this host already");
+  }
+  const hub = createNetworkNamespace();
+  try {
+    buildHub(hub, hostInterface, plan);
+  } catch (error) {
+    closeNetworkNamespace(hub);
+    throw error;
+  }
+  return openNetwork(hub, hostInterface, plan);
+}
+
+function buildHub(hub: NetworkNamespace, hostInterface: string, plan: AddressPlan): void {
+  inNetworkNamespace(hub, () =>
+    runIp([
+      "link set lo up",
+      `link add name ${bridgeName} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+      `link set ${bridgeName} up`,
+    ]),
+  );
+  const lines = [
+    `link add ${hostInterface} type veth peer name host netns ${pathOf(hub)}`,
+    `addr add ${plan.gateway}/17 dev ${hostInterface}`,
+    `link set ${hostInterface} up`,
+  ];
+  if (hasIpv6()) lines.splice(2, 0, `addr add ${plan.gateway6}/64 dev ${hostInterface} nodad`);
+  runIp(lines);
+  inNetworkNamespace(hub, () => runIp([`link set host master ${bridgeName} up`]));
+}
+
+function openNetwork(hub: NetworkNamespace, hostInterface: string, plan: AddressPlan): MeshNetwork {
+  const pods = new Map<PodNetwork, number>();
+  let next = 0;
+  return {
+    hostInterface,
+    podRange: plan.podRange,
+    serviceRange: plan.serviceRange,
+    gateway: plan.gateway,
+    bridge: { interface: bridgeName, namespace: hub },
+    addPod() {
+      const used = new Set(pods.values());
+      // Addresses are used in turn, so that a new pod does not get what an old one just had.
+      while (used.has(next % maxPods)) next += 1;
+      const index = next % maxPods;
+      const pod = buildPod(hub, plan, index);
+      pods.set(pod, index);
+      next = index + 1;
+      return pod;
+    },
+    removePod(pod) {
+      const index = pods.get(pod);
+      if (index === undefined) return;
+      pods.delete(pod);
+      inNetworkNamespace(hub, () => runIp([`link del pod${index}`]));
+      closeNetworkNamespace(pod.namespace);
+    },
+    close() {
+      for (const pod of pods.keys()) closeNetworkNamespace(pod.namespace);
+      pods.clear();
+      if (hasInterface(hostInterface)) runIp([`link del ${hostInterface}`]);
+      closeNetworkNamespace(hub);
+    },
+  };
+}
+
+function buildPod(hub: NetworkNamespace, plan: AddressPlan, index: number): PodNetwork {
+  const namespace = createNetworkNamespace();
+  const ip = plan.podIp(index);
+  const ip6 = hasIpv6() ? plan.podIp6(index) : undefined;
+  try {
+    inNetworkNamespace(hub, () =>
+      runIp([
+        `link add pod${index} type veth peer name eth0 netns ${pathOf(namespace)}`,
+        `link set pod${index} master ${bridgeName} up`,
+      ]),
+    );
+    const lines = ["link set lo up", `addr add ${ip}/17 dev eth0`];
+    if (ip6 !== undefined) lines.push(`addr add ${ip6}/64 dev eth0 nodad`);
+    lines.push("link set eth0 up", `route add default via ${plan.gateway}`);
+    if (ip6 !== undefined) lines.push(`route add default via ${plan.gateway6}`);
+    inNetworkNamespace(namespace, () => runIp(lines));
+    setNetworkParameters(namespace, podParameters);
+  } catch (error) {
+    closeNetworkNamespace(namespace);
+    throw error;
+  }
+  return { ip, ip6, namespace };
+}
+
+/** Interface names have 15 characters at most; a longer mesh name is replaced by its hash. */
+function interfaceName(mesh: string): string {
+  const prefix = "remora-";
+  if (/^[a-z0-9-]{1,8}$/.test(mesh)) return prefix + mesh;
+  return prefix + createHash("sha256").update(mesh).digest("hex").slice(0, 8);
+}
+
+/** A path by which `ip` finds a namespace that has no name. */
+function pathOf(namespace: NetworkNamespace): string {
+  return `/proc/${process.pid}/fd/${namespace.fd}`;
+}
+
+function hasIpv6(): boolean {
+  return existsSync("/proc/net/if_inet6");
 }
