@@ -8,6 +8,7 @@
  *                           asks for N bytes and reads them, with pauses if told so: a slow reader
  *   hold HOST PORT MILLIS   keeps an echo going for so long; tells how many came back and how it ended
  *   end HOST PORT [TEXT]    sends the text and tells how the connection ended: fin, or the error's code
+ *   say HOST PORT TEXT WAIT sends the text and waits until what comes back holds WAIT
  */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -109,6 +110,18 @@ const questions: Readonly<Record<string, () => Promise<unknown>>> = {
     const how = await ended;
     socket.destroy();
     return { ended: how, text };
+  },
+
+  async say() {
+    const [text = "", wait = ""] = rest;
+    const socket = await open();
+    socket.write(text);
+    let answer = "";
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      answer += chunk.toString("latin1");
+      if (answer.includes(wait)) break;
+    }
+    return { text: answer };
   },
 };
 
