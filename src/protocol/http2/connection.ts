@@ -1,0 +1,628 @@
+/** Byte gear. One HTTP/2 connection, server or client side: what each frame does (RFC 9113 5, 6, 8). */
+import type {
+  Engine,
+  EngineHost,
+  HeaderList,
+  MessageReader,
+  RequestHead,
+  Reset,
+  ResponseHead,
+} from "../exchange.ts";
+import { type FrameHandler, FrameParser } from "./frame-parser.ts";
+import { HeadBlock } from "./head-block.ts";
+import { HpackDecoder } from "./hpack/decoder.ts";
+import { defaultLimits, FloodBudgets, type Http2Limits } from "./limits.ts";
+import {
+  COMPRESSION_ERROR,
+  DEFAULT_WINDOW,
+  ENHANCE_YOUR_CALM,
+  errorName,
+  FLAG_ACK,
+  FLOW_CONTROL_ERROR,
+  FRAME_PING,
+  FRAME_SETTINGS,
+  FRAME_SIZE_ERROR,
+  MAX_31_BITS,
+  NO_ERROR,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+  SETTINGS_TIMEOUT,
+  STREAM_CLOSED,
+} from "./numbers.ts";
+import { readSettings } from "./peer-settings.ts";
+import { ResetMemory } from "./reset-memory.ts";
+import { Sender } from "./sender.ts";
+import {
+  encodeSettings,
+  type Http2Settings,
+  type ResolvedSettings,
+  resolveSettings,
+} from "./settings.ts";
+import {
+  canReceive,
+  canSend,
+  closed,
+  receiveData,
+  receiveHeaders,
+  type StreamState,
+} from "./state.ts";
+import { createHttp2Stats, type Http2Stats } from "./stats.ts";
+import { Stream, type StreamLink } from "./stream.ts";
+
+/** What is different on the two sides of a connection. */
+export interface Role {
+  readonly server: boolean;
+  /** HEADERS came for a stream that is not there. */
+  onUnknownHeaders(streamId: number, end: boolean, selfDependent: boolean): void;
+  /** Whether the stream has not begun yet, so that nothing may be sent on it. */
+  isIdle(streamId: number): boolean;
+  /** The final or an informational head came for a stream that waits for it. */
+  onResponseHead(stream: Stream, end: boolean): void;
+  onGoaway(lastStreamId: number, code: number): void;
+  /** A stream has gone; `capacity` may be larger. */
+  onStreamGone(): void;
+  onSettings(): void;
+  /** Writes the fields of our head; gives false if the owner may not send one now. */
+  writeHead(stream: Stream, head: RequestHead | ResponseHead, end: boolean): void;
+}
+
+/** How far the orderly end has come: GOAWAY for all streams, then GOAWAY with the real last one (6.8). */
+const serving = 0;
+const announced = 1;
+const leaving = 2;
+
+/** PING payloads that say which question the ack answers. */
+const keepalivePing = 0x6b_61_6c_76;
+const drainPing = 0x64_72_61_69;
+
+export class Connection implements Engine, FrameHandler, StreamLink {
+  readonly streams: Map<number, Stream> = new Map();
+  readonly sender: Sender;
+  readonly head: HeadBlock;
+  readonly limits: Http2Limits;
+  readonly budgets: FloodBudgets;
+  readonly settings: ResolvedSettings;
+  readonly stats: Http2Stats;
+  readonly forgotten: ResetMemory = new ResetMemory();
+  /** The highest stream that the peer began. */
+  lastPeerStream = 0;
+  dead = false;
+  drainPhase: number = serving;
+  /** No more requests can come; once no stream is left, neither can anything else. */
+  ending = false;
+  /** What the peer's SETTINGS said. */
+  peerMaxStreams = 100;
+  peerExtendedConnect = false;
+  settingsReceived = false;
+  readonly #role: Role;
+  readonly #host: EngineHost;
+  readonly #decoder: HpackDecoder;
+  readonly #parser: FrameParser;
+  #receiveWindow: number;
+  /** Granted on the connection and not yet told to the peer. */
+  #owed = 0;
+  #dataStream: Stream | undefined = undefined;
+  #dataEnd = false;
+  #finished = false;
+  #settingsAcked = false;
+  #pingOut = false;
+  #ticks = 0;
+  #blockTicks = 0;
+
+  constructor(host: EngineHost, role: Role, settings: Http2Settings) {
+    this.#host = host;
+    this.#role = role;
+    this.settings = resolveSettings(settings);
+    this.limits = { ...defaultLimits, ...settings.limits };
+    this.stats = settings.stats ?? createHttp2Stats();
+    this.budgets = new FloodBudgets(this.limits);
+    this.sender = new Sender(host, this.settings, this.budgets, (stream) => this.#onSent(stream));
+    this.head = new HeadBlock(this.limits);
+    this.#decoder = new HpackDecoder(this.settings.headerTableSize);
+    this.#parser = new FrameParser(this, this.settings.maxFrameSize, this.limits);
+    this.#receiveWindow = Math.max(DEFAULT_WINDOW, this.settings.connectionWindow);
+  }
+
+  /** Sends our part of the preface (3.4), behind what the role wrote. */
+  begin(): void {
+    const { headerListSize } = this.limits;
+    const payload = encodeSettings(this.settings, headerListSize, this.#role.server);
+    this.sender.controlBytes(FRAME_SETTINGS, 0, payload);
+    const extra = this.#receiveWindow - DEFAULT_WINDOW;
+    if (extra > 0) this.sender.windowUpdate(0, extra);
+  }
+
+  get active(): number {
+    return this.streams.size;
+  }
+
+  receive(chunk: Buffer): void {
+    this.receiveFrom(chunk, 0);
+  }
+
+  receiveFrom(chunk: Buffer, at: number): void {
+    if (this.dead) return;
+    this.#parser.receive(chunk, at);
+    if (this.sender.controlFrames > this.limits.queuedControlFrames && !this.dead) {
+      this.onBroken(ENHANCE_YOUR_CALM, "peer does not read our answers", "queuedControlFrames");
+    }
+  }
+
+  receiveEnd(): void {
+    if (this.dead) return;
+    this.ending = true;
+    const reset: Reset = {
+      code: this.#role.server ? "downstream_closed" : "upstream_closed",
+      http2Code: NO_ERROR,
+      detail: "connection closed by the peer",
+      unprocessed: false,
+    };
+    for (const stream of Array.from(this.streams.values())) {
+      if (canReceive(stream.state)) this.#cut(stream, reset);
+    }
+    this.finishIfIdle();
+  }
+
+  flushed(): void {
+    this.sender.flushed();
+  }
+
+  closed(reset: Reset): void {
+    this.#die(reset);
+  }
+
+  tick(): void {
+    if (this.dead) return;
+    this.#ticks += 1;
+    this.budgets.refill();
+    this.#blockTicks = this.#parser.inBlock ? this.#blockTicks + 1 : 0;
+    const { handshakeTicks } = this.limits;
+    if (this.#blockTicks > handshakeTicks) {
+      return this.onBroken(ENHANCE_YOUR_CALM, "unfinished header block", "handshakeTicks");
+    }
+    if (!this.#settingsAcked && this.#ticks > handshakeTicks) {
+      return this.onBroken(SETTINGS_TIMEOUT, "SETTINGS without ack", "handshakeTicks");
+    }
+    if (this.drainPhase === announced) this.#leave();
+    if (this.sender.waiting.length > 0) this.#checkStalls();
+  }
+
+  drain(): void {
+    if (this.dead || this.drainPhase !== serving) return;
+    if (!this.#role.server) {
+      this.drainPhase = announced;
+      return this.#leave();
+    }
+    this.drainPhase = announced;
+    this.sender.goaway(MAX_31_BITS, NO_ERROR, "draining");
+    // Whatever the peer sent before it saw our GOAWAY is here when the ack is (6.8).
+    this.sender.control(FRAME_PING, 0, 0, drainPing, 0);
+  }
+
+  /** Asks whether the peer is there; false if it has not answered the last time. */
+  ping(): boolean {
+    if (this.#pingOut || this.dead) return false;
+    this.#pingOut = true;
+    this.sender.control(FRAME_PING, 0, 0, keepalivePing, 0);
+    return true;
+  }
+
+  // The peer's frames.
+
+  onHeaders(streamId: number, end: boolean, dependency: number, block: Buffer): void {
+    const { head } = this;
+    head.begin();
+    const problem = this.#decoder.decode(block, 0, block.length, head);
+    if (problem !== "") return this.onBroken(COMPRESSION_ERROR, problem);
+    this.budgets.usefulFrameReceived();
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) {
+      return this.#role.onUnknownHeaders(streamId, end, dependency === streamId);
+    }
+    const next = receiveHeaders(stream.state, end);
+    if (next < 0) return this.failStream(stream, -next, "HEADERS after END_STREAM");
+    if (dependency === streamId) {
+      return this.failStream(stream, PROTOCOL_ERROR, "stream depends on itself");
+    }
+    if (!stream.headReceived) return this.#role.onResponseHead(stream, end);
+    this.#onTrailers(stream, end, next as StreamState);
+  }
+
+  #onTrailers(stream: Stream, end: boolean, next: StreamState): void {
+    if (!end) return this.failStream(stream, PROTOCOL_ERROR, "trailers without END_STREAM");
+    if (this.head.tooLarge) {
+      this.stats.headersTooLarge += 1;
+      return this.failStream(stream, PROTOCOL_ERROR, "trailers too large", "header_too_large");
+    }
+    const trailers = this.head.trailers();
+    if (trailers === undefined) return this.malformed(stream, this.head.problem);
+    if (stream.expected >= 0 && stream.received !== stream.expected) {
+      return this.malformed(stream, "content-length differs from the body");
+    }
+    stream.state = next;
+    stream.reader?.onTrailers(trailers);
+    this.endIfClosed(stream);
+  }
+
+  onDataFrame(streamId: number, length: number, dataLength: number, end: boolean): void {
+    this.#dataStream = undefined;
+    this.#receiveWindow -= length;
+    if (this.#receiveWindow < 0) {
+      return this.onBroken(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
+    }
+    if (dataLength > 0) this.budgets.usefulFrameReceived();
+    else if (!end && (this.budgets.emptyData -= 1) < 0) return this.flood("emptyData");
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) {
+      this.#owe(length);
+      return this.onStrayFrame(streamId, "DATA");
+    }
+    const problem = this.#checkData(stream, length, dataLength, end);
+    if (problem !== "") {
+      this.#owe(length);
+      return this.malformed(stream, problem);
+    }
+    // A state error or a window error has ended the stream already.
+    if (stream.state === closed) return this.#owe(length);
+    if (length > dataLength) {
+      this.#owe(length - dataLength);
+      this.#oweStream(stream, length - dataLength);
+    }
+    this.#dataStream = stream;
+    this.#dataEnd = end;
+  }
+
+  #checkData(stream: Stream, length: number, dataLength: number, end: boolean): string {
+    const next = receiveData(stream.state, end);
+    if (next < 0) {
+      this.failStream(stream, -next, "DATA after END_STREAM");
+      return "";
+    }
+    if (!stream.headReceived) return "DATA before HEADERS";
+    stream.receiveWindow -= length;
+    if (stream.receiveWindow < 0) {
+      this.failStream(stream, FLOW_CONTROL_ERROR, "more DATA than the stream's window");
+      return "";
+    }
+    stream.received += dataLength;
+    if (stream.bodiless && dataLength > 0) return "body where there is none";
+    if (stream.expected < 0) return "";
+    const wrong = end ? stream.received !== stream.expected : stream.received > stream.expected;
+    return wrong ? "content-length differs from the body" : "";
+  }
+
+  onDataPiece(piece: Buffer, last: boolean): void {
+    const stream = this.#dataStream;
+    if (stream === undefined || stream.state === closed) {
+      if (stream !== undefined) this.#owe(piece.length);
+      return;
+    }
+    const end = last && this.#dataEnd;
+    if (end) stream.state = receiveData(stream.state, true) as StreamState;
+    if (stream.reader === undefined) {
+      this.#owe(piece.length);
+    } else if (end || piece.length > 0) {
+      stream.ungranted += piece.length;
+      stream.reader.onData(piece, end);
+    }
+    if (end) this.endIfClosed(stream);
+  }
+
+  onPriority(streamId: number, dependency: number): void {
+    if ((this.budgets.priorities -= 1) < 0) return this.flood("priorities");
+    if (dependency !== -1 && dependency !== streamId) return;
+    const code = dependency === -1 ? FRAME_SIZE_ERROR : PROTOCOL_ERROR;
+    const stream = this.streams.get(streamId);
+    if (stream !== undefined) return this.failStream(stream, code, "malformed PRIORITY");
+    if (this.#role.isIdle(streamId)) return this.onBroken(code, "malformed PRIORITY");
+    this.refuse(streamId, code);
+  }
+
+  onReset(streamId: number, code: number): void {
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) {
+      if (this.#role.isIdle(streamId)) return this.onBroken(PROTOCOL_ERROR, "RST_STREAM when idle");
+      if ((this.budgets.ignoredFrames -= 1) < 0) this.flood("ignoredFrames");
+      return;
+    }
+    this.stats.resetsReceived += 1;
+    this.forgotten.remember(streamId, false);
+    this.#cut(stream, {
+      code: this.#role.server ? "downstream_closed" : "upstream_reset",
+      http2Code: code,
+      detail: `stream reset by the peer with ${errorName(code)}`,
+      unprocessed: code === REFUSED_STREAM,
+    });
+    if ((this.budgets.resets -= 1) < 0) this.flood("resets");
+  }
+
+  onSettings(payload: Buffer): void {
+    if ((this.budgets.settings -= 1) < 0) return this.flood("settings");
+    const before = this.sender.initialWindow;
+    const failure = readSettings(payload, this, this.#role.server);
+    if (failure !== undefined) return this.onBroken(failure.code, failure.detail);
+    this.sender.controlBytes(FRAME_SETTINGS, FLAG_ACK, noBytes);
+    this.settingsReceived = true;
+    const growth = this.sender.initialWindow - before;
+    if (growth !== 0) {
+      for (const stream of this.streams.values()) {
+        stream.sendWindow += growth;
+        if (stream.sendWindow > MAX_31_BITS) {
+          return this.onBroken(FLOW_CONTROL_ERROR, "window larger than 2^31-1");
+        }
+      }
+      this.sender.resumeAll();
+    }
+    this.#role.onSettings();
+  }
+
+  onSettingsAck(): void {
+    this.#settingsAcked = true;
+  }
+
+  onPing(payload: Buffer, ack: boolean): void {
+    if (!ack) {
+      if ((this.budgets.pings -= 1) < 0) return this.flood("pings");
+      return this.sender.controlBytes(FRAME_PING, FLAG_ACK, payload);
+    }
+    const question = payload.readUInt32BE(0);
+    if (question === keepalivePing) this.#pingOut = false;
+    if (question === drainPing && this.drainPhase === announced) this.#leave();
+  }
+
+  onGoaway(lastStreamId: number, code: number): void {
+    this.stats.goawaysReceived += 1;
+    this.#role.onGoaway(lastStreamId, code);
+  }
+
+  onWindowUpdate(streamId: number, increment: number): void {
+    if ((this.budgets.windowUpdates -= 1) < 0) return this.flood("windowUpdates");
+    const { sender } = this;
+    if (streamId === 0) {
+      if (increment === 0) return this.onBroken(PROTOCOL_ERROR, "WINDOW_UPDATE of nothing");
+      sender.window += increment;
+      if (sender.window > MAX_31_BITS) {
+        return this.onBroken(FLOW_CONTROL_ERROR, "window larger than 2^31-1");
+      }
+      return sender.resumeAll();
+    }
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) {
+      if (this.#role.isIdle(streamId)) this.onBroken(PROTOCOL_ERROR, "WINDOW_UPDATE when idle");
+      return;
+    }
+    if (increment === 0) return this.failStream(stream, PROTOCOL_ERROR, "WINDOW_UPDATE of nothing");
+    stream.sendWindow += increment;
+    if (stream.sendWindow > MAX_31_BITS) {
+      return this.failStream(stream, FLOW_CONTROL_ERROR, "window larger than 2^31-1");
+    }
+    sender.resumeStream(stream);
+  }
+
+  onUnknownFrame(): void {
+    if ((this.budgets.ignoredFrames -= 1) < 0) this.flood("ignoredFrames");
+  }
+
+  onBroken(code: number, detail: string, limit?: keyof Http2Limits): void {
+    if (this.dead) return;
+    this.stats.connectionErrors += 1;
+    if (limit !== undefined) this.stats.floods[limit] = (this.stats.floods[limit] ?? 0) + 1;
+    this.sender.goaway(this.lastPeerStream, code, detail);
+    const reset: Reset = {
+      code: limit === undefined ? "protocol_error" : "flood",
+      http2Code: code,
+      detail,
+      unprocessed: false,
+    };
+    this.#die(reset);
+    this.#host.close(reset);
+  }
+
+  // The owner's wishes, through the stream that it holds.
+
+  sendHead(stream: Stream, head: RequestHead | ResponseHead, end: boolean): void {
+    if (!canSend(stream.state) || stream.headSent || this.dead) return;
+    this.#role.writeHead(stream, head, end);
+  }
+
+  sendData(stream: Stream, chunk: Uint8Array, end: boolean): void {
+    if (!canSend(stream.state) || !stream.headSent || stream.endQueued || this.dead) return;
+    this.sender.data(stream, chunk, end);
+  }
+
+  sendTrailers(stream: Stream, headers: HeaderList): void {
+    if (!canSend(stream.state) || !stream.headSent || stream.endQueued || this.dead) return;
+    this.sender.trailers(stream, headers);
+  }
+
+  resetStream(stream: Stream, reset: Reset): void {
+    if (stream.state === closed || this.dead) return;
+    stream.reader = undefined;
+    if (reset.http2Code === NO_ERROR && stream.endQueued) {
+      stream.resetQueued = reset;
+      return this.#release(stream);
+    }
+    this.#sendReset(stream, reset.http2Code);
+  }
+
+  grant(stream: Stream, bytes: number): void {
+    const count = Math.min(bytes, stream.ungranted);
+    if (count <= 0 || this.dead) return;
+    stream.ungranted -= count;
+    this.#owe(count);
+    if (canReceive(stream.state)) this.#oweStream(stream, count);
+  }
+
+  // What the roles share.
+
+  /** Makes a stream and counts it; its state is still idle. */
+  addStream(streamId: number): Stream {
+    const stream = new Stream(
+      streamId,
+      this,
+      this.sender.initialWindow,
+      Math.max(this.settings.streamWindow, this.#settingsAcked ? 0 : DEFAULT_WINDOW),
+    );
+    this.streams.set(streamId, stream);
+    this.stats.streams += 1;
+    return stream;
+  }
+
+  /** DATA or HEADERS for a stream that is not there. */
+  onStrayFrame(streamId: number, type: string): void {
+    if (this.#role.isIdle(streamId)) return this.onBroken(PROTOCOL_ERROR, `${type} when idle`);
+    if ((this.budgets.ignoredFrames -= 1) < 0) return this.flood("ignoredFrames");
+    // After our RST_STREAM the peer's frames are still on their way; after its own, or its END_STREAM, they are wrong.
+    if (this.forgotten.resetByUs(streamId)) return;
+    if (this.ending && streamId > this.lastPeerStream) return;
+    if (this.forgotten.resetByPeer(streamId)) return this.refuse(streamId, STREAM_CLOSED);
+    this.onBroken(STREAM_CLOSED, `${type} on a closed stream`);
+  }
+
+  /** Resets a stream that is not, or no longer, there. */
+  refuse(streamId: number, code: number): void {
+    this.sender.reset(streamId, code);
+    this.stats.resetsSent += 1;
+    this.forgotten.remember(streamId, true);
+    if ((this.budgets.resets -= 1) < 0) this.flood("resets");
+  }
+
+  malformed(stream: Stream, detail: string): void {
+    this.stats.malformed += 1;
+    this.failStream(stream, PROTOCOL_ERROR, detail);
+  }
+
+  /** The peer broke a rule on one stream. */
+  failStream(
+    stream: Stream,
+    http2Code: number,
+    detail: string,
+    code: Reset["code"] = "protocol_error",
+  ): void {
+    const { reader } = stream;
+    stream.reader = undefined;
+    this.#sendReset(stream, http2Code);
+    reader?.onReset({ code, http2Code, detail, unprocessed: false });
+    if ((this.budgets.resets -= 1) < 0) this.flood("resets");
+  }
+
+  flood(limit: keyof Http2Limits): void {
+    this.onBroken(ENHANCE_YOUR_CALM, `more than allowed by ${limit}`, limit);
+  }
+
+  endIfClosed(stream: Stream): void {
+    if (stream.state === closed) this.#remove(stream);
+  }
+
+  finishIfIdle(): void {
+    if (!this.ending || this.streams.size > 0 || this.#finished || this.dead) return;
+    this.#finished = true;
+    this.sender.muted = true;
+    this.#host.finish();
+  }
+
+  /** Ends the stream without a word to the peer. */
+  cutUnprocessed(stream: Stream, detail: string): void {
+    this.#cut(stream, {
+      code: "upstream_reset",
+      http2Code: REFUSED_STREAM,
+      detail,
+      unprocessed: true,
+    });
+  }
+
+  #onSent(stream: Stream): void {
+    if (stream.resetQueued !== undefined && stream.state !== closed) {
+      this.#sendReset(stream, stream.resetQueued.http2Code);
+    } else {
+      this.endIfClosed(stream);
+    }
+  }
+
+  #sendReset(stream: Stream, code: number): void {
+    this.sender.reset(stream.id, code);
+    this.stats.resetsSent += 1;
+    this.forgotten.remember(stream.id, true);
+    stream.state = closed;
+    this.#remove(stream);
+  }
+
+  #cut(stream: Stream, reset: Reset): void {
+    const { reader } = stream;
+    stream.reader = undefined;
+    stream.state = closed;
+    this.#remove(stream);
+    reader?.onReset(reset);
+  }
+
+  #remove(stream: Stream): void {
+    if (!this.streams.delete(stream.id)) return;
+    this.sender.forget(stream);
+    this.#release(stream);
+    if (stream.reader !== undefined) this.budgets.streamEnded();
+    this.#role.onStreamGone();
+    this.finishIfIdle();
+  }
+
+  /** What the owner never granted goes back to the connection: nobody will grant it any more. */
+  #release(stream: Stream): void {
+    const bytes = stream.ungranted;
+    stream.ungranted = 0;
+    if (bytes > 0) this.#owe(bytes);
+  }
+
+  #owe(bytes: number): void {
+    this.#owed += bytes;
+    if (this.#owed < this.settings.connectionWindow >> 1) return;
+    this.sender.windowUpdate(0, this.#owed);
+    this.#receiveWindow += this.#owed;
+    this.#owed = 0;
+  }
+
+  #oweStream(stream: Stream, bytes: number): void {
+    stream.owed += bytes;
+    if (stream.owed < this.settings.streamWindow >> 1) return;
+    this.sender.windowUpdate(stream.id, stream.owed);
+    stream.receiveWindow += stream.owed;
+    stream.owed = 0;
+  }
+
+  #leave(): void {
+    this.drainPhase = leaving;
+    this.ending = true;
+    this.sender.goaway(this.lastPeerStream, NO_ERROR, "");
+    this.finishIfIdle();
+  }
+
+  #checkStalls(): void {
+    const { stallTicks, stallBytes } = this.limits;
+    for (const stream of this.sender.waiting.slice()) {
+      if (stream.progress >= stallBytes) {
+        stream.progress = 0;
+        stream.stalledTicks = 0;
+      } else if ((stream.stalledTicks += 1) >= stallTicks) {
+        this.stats.floods["stallTicks"] = (this.stats.floods["stallTicks"] ?? 0) + 1;
+        this.failStream(stream, ENHANCE_YOUR_CALM, "peer takes no data", "idle_timeout");
+      }
+    }
+  }
+
+  #die(reset: Reset): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.#parser.stop();
+    const streams = Array.from(this.streams.values());
+    this.streams.clear();
+    for (const stream of streams) {
+      const reader: MessageReader<RequestHead> | MessageReader<ResponseHead> | undefined =
+        stream.reader;
+      stream.reader = undefined;
+      stream.state = closed;
+      stream.queue = undefined;
+      reader?.onReset(reset);
+    }
+    this.#role.onStreamGone();
+  }
+}
+
+const noBytes = new Uint8Array(0);

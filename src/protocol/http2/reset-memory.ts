@@ -1,0 +1,27 @@
+/** Byte gear. Which streams ended by RST_STREAM of late, and whose: frames that come after mean different things. */
+
+/** Several times what may be open at once; a frame for an older stream is no longer "on its way". */
+const remembered = 1_024;
+
+export class ResetMemory {
+  /** By stream: true when the RST_STREAM was ours. Made with the first reset: most connections see none. */
+  #streams: Map<number, boolean> | undefined = undefined;
+
+  remember(streamId: number, ours: boolean): void {
+    this.#streams ??= new Map();
+    this.#streams.set(streamId, ours);
+    if (this.#streams.size <= remembered) return;
+    for (const oldest of this.#streams.keys()) {
+      this.#streams.delete(oldest);
+      return;
+    }
+  }
+
+  resetByUs(streamId: number): boolean {
+    return this.#streams?.get(streamId) === true;
+  }
+
+  resetByPeer(streamId: number): boolean {
+    return this.#streams?.get(streamId) === false;
+  }
+}
