@@ -8,6 +8,8 @@ export interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly OwnerReference[];
+  /** Set while the object is being deleted. */
+  readonly deletionTimestamp?: string;
 }
 
 export interface OwnerReference {

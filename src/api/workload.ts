@@ -14,7 +14,10 @@ export interface Workload {
   readonly kind: "workload";
   /** The resource's name and what tells one life of an address from the next. */
   readonly uid: string;
+  /** The pod's own name. */
   readonly name: string;
+  /** What the pod is one of: the name of its Deployment or Job, or its own. */
+  readonly workloadName: string;
   readonly namespace: string;
   /** Normal text form. */
   readonly addresses: readonly string[];

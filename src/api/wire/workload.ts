@@ -35,6 +35,7 @@ function decodeWorkload(reader: WireReader): Workload {
       case 2: // namespace
       case 6: // trust_domain
       case 7: // service_account
+      case 13: // workload_name
       case 20: // uid
         text.set(reader.field, reader.string());
         break;
@@ -64,6 +65,7 @@ function decodeWorkload(reader: WireReader): Workload {
     kind: "workload",
     uid,
     name: text.get(1) ?? "",
+    workloadName: text.get(13) || (text.get(1) ?? ""),
     namespace: text.get(2) ?? "",
     addresses,
     hbone: number.get(5) === 1,

@@ -46,7 +46,9 @@ export function indexRules(policies: readonly Authorization[]): RuleIndex {
       if (key === undefined) rest.push(compiled);
       for (const value of new Set(key?.values)) {
         const table = tables[key?.fact ?? "port"];
-        table.set(value, [...(table.get(value) ?? []), compiled]);
+        const rules = table.get(value);
+        if (rules === undefined) table.set(value, [compiled]);
+        else rules.push(compiled);
       }
     }
   }

@@ -1,0 +1,108 @@
+/** A pod as a workload of the mesh. */
+import { create } from "@bufbuild/protobuf";
+import {
+  NetworkMode,
+  TunnelProtocol,
+  type Workload,
+  WorkloadSchema,
+  WorkloadStatus,
+  WorkloadType,
+} from "../../api/gen/workload_pb.ts";
+import type { Pod } from "../../api/kubernetes.ts";
+import { remoraExtension } from "../../api/workload.ts";
+import { normalizeIp, parseIpBytes } from "../../core/address.ts";
+import { formatSpiffeId, type SpiffeId } from "../../core/spiffe-id.ts";
+import { type ModelService, portsOnPod } from "./service.ts";
+
+/** The injector writes it into every pod that it gave a sidecar. */
+const injectedAnnotation = "remora.dev/injected";
+
+export interface ModelPod {
+  readonly object: Pod;
+  readonly uid: string;
+  /** `NAMESPACE/NAME`. */
+  readonly key: string;
+  /** Normal text form, at least one. */
+  readonly addresses: readonly string[];
+  readonly hostNetwork: boolean;
+  readonly identity: SpiffeId;
+}
+
+/** Undefined for pods that cannot be reached: without an address yet, or finished. */
+export function readPod(object: Pod, trustDomain: string): ModelPod | undefined {
+  const { name, namespace = "default", uid } = object.metadata;
+  const { phase, podIP, podIPs } = object.status ?? {};
+  if (phase === "Succeeded" || phase === "Failed") return undefined;
+  const given = podIPs?.map(({ ip }) => ip) ?? (podIP === undefined ? [] : [podIP]);
+  const addresses = given.filter((ip) => parseIpBytes(ip) !== undefined).map(normalizeIp);
+  if (addresses.length === 0) return undefined;
+  return {
+    object,
+    // A pod that comes back under its name is another one; without a uid there is only the name to tell.
+    uid: uid === undefined || uid === "" ? `Kubernetes//Pod/${namespace}/${name}` : uid,
+    key: `${namespace}/${name}`,
+    addresses,
+    hostNetwork: object.spec.hostNetwork === true,
+    identity: formatSpiffeId({
+      trustDomain,
+      namespace,
+      serviceAccount: object.spec.serviceAccountName ?? "default",
+    }),
+  };
+}
+
+export interface WorkloadFacts {
+  readonly trustDomain: string;
+  /** Those that select the pod. */
+  readonly services: readonly ModelService[];
+  /** `NAMESPACE/NAME` of the policies that select the pod. */
+  readonly policies: readonly string[];
+}
+
+export function encodeWorkload(pod: ModelPod, facts: WorkloadFacts): Workload {
+  const { object, uid, addresses } = pod;
+  const { name, namespace = "default", annotations, labels } = object.metadata;
+  const injected = annotations?.[injectedAnnotation] !== undefined;
+  const workloadName = workloadNameOf(object);
+  // Sorted, so that the same state always gives the same bytes and with them the same version.
+  const services = facts.services.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  return create(WorkloadSchema, {
+    uid,
+    name,
+    namespace,
+    addresses: addresses.map((ip) => parseIpBytes(ip) ?? new Uint8Array(0)),
+    tunnelProtocol: injected ? TunnelProtocol.HBONE : TunnelProtocol.NONE,
+    trustDomain: facts.trustDomain,
+    serviceAccount: object.spec.serviceAccountName ?? "default",
+    canonicalName: labels?.["app.kubernetes.io/name"] ?? labels?.["app"] ?? workloadName,
+    canonicalRevision: labels?.["app.kubernetes.io/version"] ?? labels?.["version"] ?? "latest",
+    workloadName,
+    workloadType: workloadName === name ? WorkloadType.POD : WorkloadType.DEPLOYMENT,
+    nativeTunnel: injected,
+    authorizationPolicies: facts.policies.toSorted(),
+    status: isReady(object) ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
+    services: Object.fromEntries(
+      services.map((service) => [service.key, { ports: portsOnPod(service.object, object) }]),
+    ),
+    networkMode: pod.hostNetwork ? NetworkMode.HOST_NETWORK : NetworkMode.STANDARD,
+    extensions: injected ? [{ name: remoraExtension }] : [],
+  });
+}
+
+/** A pod that is being deleted drains: it gets no new connections, as Kubernetes takes it out of its Services. */
+function isReady(pod: Pod): boolean {
+  if (pod.metadata.deletionTimestamp !== undefined) return false;
+  return (pod.status?.conditions ?? []).some(
+    (condition) => condition.type === "Ready" && condition.status === "True",
+  );
+}
+
+/** The owner's name; of a ReplicaSet, which ends with its template's hash, the Deployment's. */
+function workloadNameOf(pod: Pod): string {
+  const { name, generateName, labels, ownerReferences } = pod.metadata;
+  const owner = ownerReferences?.[0]?.name ?? generateName?.replace(/-$/, "") ?? name;
+  const hash = labels?.["pod-template-hash"];
+  return hash !== undefined && owner.endsWith(`-${hash}`)
+    ? owner.slice(0, -hash.length - 1)
+    : owner;
+}
