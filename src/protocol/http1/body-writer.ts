@@ -7,6 +7,8 @@ const byLength = 0;
 const byChunks = 1;
 /** As it is: until the connection closes, or after a protocol switch. */
 const asItIs = 2;
+/** To HEAD, or with 204 and 304: an owner may offer a body all the same, and it has no place on the wire. */
+const dropped = 3;
 
 /** Enough for the largest size line: 13 digits and CRLF, and the CRLF behind the data. */
 const chunkOverhead = 17;
@@ -35,6 +37,10 @@ export class BodyWriter {
     this.#mode = asItIs;
   }
 
+  beginDropped(): void {
+    this.#mode = dropped;
+  }
+
   /** Gives false, with nothing written, when the body does not have the announced length. */
   write(chunk: Uint8Array, end: boolean): boolean {
     if (this.#mode === byLength) {
@@ -48,6 +54,7 @@ export class BodyWriter {
       appendChunk(this.#out, chunk);
       return true;
     }
+    if (this.#mode === dropped) return true;
     if (chunk.length > 0) this.#writeChunk(chunk);
     if (end) this.#out.appendLatin1("0\r\n\r\n");
     return true;
@@ -56,7 +63,7 @@ export class BodyWriter {
   /** Ends the body; trailers are dropped where the framing has no place for them (RFC 9110 6.5.1). */
   writeTrailers(headers: HeaderList, head: HeadWriter): boolean {
     if (this.#mode === byLength) return this.#remaining === 0;
-    if (this.#mode === asItIs) return true;
+    if (this.#mode !== byChunks) return true;
     head.start();
     head.fixed("0\r\n");
     head.lines(headers, true);

@@ -46,9 +46,11 @@ export class HeaderBlock {
     for (let look = firstLook; ; look *= 4) {
       const until = Math.min(to, from + look);
       const text = latin1Slice(buffer, from, until);
-      const next = from + text.indexOf("\r\n\r\n") + 4;
-      if (next === until) return this.#parse(text, next);
-      if (next >= from + 4) return this.#parse(latin1Slice(buffer, from, next), next);
+      const end = text.indexOf("\r\n\r\n");
+      if (end !== -1) {
+        const next = from + end + 4;
+        return this.#parse(next === until ? text : latin1Slice(buffer, from, next), next);
+      }
       if (until === to) return needMore;
     }
   }

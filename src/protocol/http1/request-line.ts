@@ -47,7 +47,8 @@ export class RequestLine {
     let at = from;
     while (at < limit && isTokenByte[buffer[at] as number] === 1) at += 1;
     if (at === to && at - from <= longestMethod) return needMore;
-    if (at === from || buffer[at] !== space) return this.#refuse(badMessage("not a method"));
+    const isMethod = at > from && at - from <= longestMethod;
+    if (!isMethod || buffer[at] !== space) return this.#refuse(badMessage("not a method"));
     return at;
   }
 

@@ -84,7 +84,7 @@ export class ResponseWriter {
   #frame(status: number, end: boolean, context: ResponseContext): void {
     const writer = this.#head;
     const bodiless = context.method === "HEAD" || status === 204 || status === 304;
-    if (bodiless) this.#body.beginLength(0);
+    if (bodiless) this.#body.beginDropped();
     else if (writer.contentLength !== -1) {
       this.#body.beginLength(writer.contentLength);
       if (end && writer.contentLength !== 0) writer.spoil();

@@ -1,7 +1,10 @@
 /** Builds ClientHello messages, also such as no TLS library would send. */
 
 /** The handshake message with these extensions; `behind` follows the extension list. */
-export function buildClientHello(extensions: readonly Buffer[], behind = Buffer.alloc(0)): Buffer {
+export function buildClientHello(
+  extensions: readonly Buffer[],
+  behind: Buffer = Buffer.alloc(0),
+): Buffer {
   const list = Buffer.concat(extensions);
   const body = Buffer.concat([
     Buffer.from([3, 3]),
