@@ -1,8 +1,8 @@
 /** `h2spec-backend.ts PORT`: an HTTP/2 server without TLS that reads each request whole and answers it with 200. */
-import { createServer } from "node:http2";
+import { createServer, type ServerHttp2Stream } from "node:http2";
 
 const server = createServer();
-server.on("stream", (stream) => {
+server.on("stream", (stream: ServerHttp2Stream) => {
   stream.on("error", () => undefined);
   stream.resume();
   stream.on("end", () => {
