@@ -1,7 +1,7 @@
 /** Builds the commands of a Go judge's own module into a cache outside the checkout. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, delimiter, join } from "node:path";
@@ -58,7 +58,11 @@ function cacheFolder(): string {
 
 function moduleKey(folder: string): string {
   const hash = createHash("sha256");
-  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(folder, file)));
+  const sources = readdirSync(folder, { encoding: "utf8", recursive: true })
+    .filter((file) => file.endsWith(".go"))
+    .sort();
+  for (const file of ["go.mod", "go.sum", ...sources])
+    hash.update(readFileSync(join(folder, file)));
   return hash.digest("hex").slice(0, 12);
 }
 
