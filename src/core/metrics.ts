@@ -163,8 +163,8 @@ function createFamily(options: FamilyOptions, type: "counter" | "gauge"): Series
 }
 
 interface SeriesTable<S> {
-  find(...labels: string[]): S;
-  entries(): Iterable<[Record<string, string>, S]>;
+  readonly find: (...labels: string[]) => S;
+  readonly entries: () => Iterable<[Record<string, string>, S]>;
 }
 
 function createSeriesTable<S>(options: FamilyOptions, create: () => S): SeriesTable<S> {

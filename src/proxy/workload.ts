@@ -1,8 +1,8 @@
 /** Whom the proxy works for. Everything that belongs to one pod hangs here, and nothing of it on a module. */
-import type { SecureContext } from "node:tls";
 import type { PolicySnapshot } from "../api/authorization.ts";
 import type { SpiffeId } from "../core/spiffe-id.ts";
 import type { Watch } from "../core/watch.ts";
+import type { WorkloadTls } from "../credentials/credentials.ts";
 import type { AppProtocol, Discovery } from "./discovery/destination.ts";
 import type { AccessLog } from "./telemetry/access-log.ts";
 import type { Meters } from "./telemetry/meter.ts";
@@ -14,10 +14,8 @@ export interface Workload {
   readonly identity: SpiffeId;
   readonly discovery: Discovery;
   readonly policies: Watch<PolicySnapshot>;
-  /** The TLS context of the newest certificate, for dialling; undefined until the first one was issued. */
-  readonly clientContext: () => SecureContext | undefined;
-  /** When the newest certificate ends, in wall time. */
-  readonly certificateEnd: () => number;
+  /** The newest certificate and its contexts; undefined until the first one was issued. */
+  readonly tls: () => WorkloadTls | undefined;
   readonly meters: Meters;
   /** Undefined when access logging is off. */
   readonly accessLog: AccessLog | undefined;

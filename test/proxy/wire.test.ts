@@ -67,10 +67,10 @@ test("all that an engine writes in one turn leaves in one write, and is said to 
   );
   let writes = 0;
   const write = server.write.bind(server) as (...args: unknown[]) => boolean;
-  server.write = ((...args: unknown[]) => {
+  server.write = (...args: unknown[]) => {
     writes += 1;
     return write(...args);
-  }) as typeof server.write;
+  };
   for (const part of ["one ", "two ", "three"]) {
     wire.out.appendLatin1(part);
     wire.wantFlush();

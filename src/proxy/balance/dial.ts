@@ -35,23 +35,22 @@ async function dialMesh(
   lost: Lost,
 ): Promise<PooledConnection> {
   const { families } = workload.meters;
-  const context = workload.clientContext();
-  if (context === undefined) {
+  const tls = workload.tls();
+  if (tls === undefined) {
     throw new MeshError("identity_missing", "no certificate was issued to this pod yet");
   }
   const counted = families.meshConnections.series("outbound");
   try {
-    const socket = await connectTls({ ip: endpoint.ip, port: meshPort }, context);
-    const peer = authenticatePeer(socket, trustDomainOf(endpoint));
-    const wrong =
-      peer.kind === "rejected" ? peer.reason : peer.id === endpoint.identity ? "" : peer.id;
-    if (wrong !== "") {
+    const socket = await connectTls({ host: endpoint.ip, port: meshPort }, tls.clientContext);
+    const peer = authenticatePeer(socket, trustDomainOf(endpoint), endpoint.identity);
+    if (peer.kind === "rejected") {
       socket.destroy();
-      throw rejected(endpoint, wrong);
+      throw rejected(endpoint, peer.reason);
     }
     families.handshakes.series("outbound", "ok").value += 1;
     counted.value += 1;
-    const seconds = (workload.certificateEnd() - Date.now()) / 1_000;
+    const end = Math.min(peer.notAfter, tls.certificate.notAfter);
+    const seconds = (end - Date.now()) / 1_000;
     return new UpstreamConnection(wires, socket, "mesh", lost, {
       maxAgeSeconds: Math.min(maxAgeSeconds, Math.max(1, seconds)),
       onClosed: () => void (counted.value -= 1),
@@ -62,10 +61,10 @@ async function dialMesh(
   }
 }
 
-function rejected(endpoint: Endpoint, found: string): MeshError {
+function rejected(endpoint: Endpoint, reason: string): MeshError {
   return new MeshError(
     "certificate_rejected",
-    `${endpoint.ip} should be ${endpoint.identity ?? "nobody"}, but its certificate says ${found}`,
+    `${endpoint.ip} should be ${endpoint.identity ?? "nobody"}: ${reason}`,
     { side: "upstream", scope: "connection", retry: "unprocessed" },
   );
 }

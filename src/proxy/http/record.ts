@@ -36,11 +36,26 @@ export function recordExchange(relay: Relay, log: ExchangeLog, place: ExchangePl
     meter.recordRequest({ status, grpcStatus, error: fault?.code, millis });
   }
   workload.accessLog?.({
-    ...{ direction, client: log.client, peer, service, protocol, upstream: place.upstream },
+    direction,
+    client: log.client,
+    peer,
+    service,
+    protocol,
+    upstream: place.upstream,
     ...(protocol === "tcp" ? {} : describeRequest(relay.head)),
-    ...{ status, grpcStatus, error: fault?.code, detail: fault?.detail },
+    ...{
+      status,
+      grpcStatus,
+      error: fault?.code,
+      detail: fault?.detail,
+    },
     ...(fault === undefined ? {} : { flag: responseFlag(fault.code) }),
-    ...{ bytesReceived, bytesSent, millis, attempts: relay.attempts },
+    ...{
+      bytesReceived,
+      bytesSent,
+      millis,
+      attempts: relay.attempts,
+    },
   });
 }
 

@@ -84,7 +84,7 @@ export class InboundExchanges implements RelayOwner {
 
   /** After a policy change: what is no longer permitted ends now. */
   recheck(): void {
-    for (const [relay, target] of [...this.#live]) {
+    for (const [relay, target] of Array.from(this.#live)) {
       const decision = this.decide(target.port);
       if (decision.kind !== "permit") relay.abort(refusal(decision, target.port));
     }

@@ -57,7 +57,9 @@ function acceptPlain(socket: Socket, context: InboundContext): AcceptedPlain | u
   const client = formatAddress({ ip: clientIp, port: socket.remotePort ?? 0 });
   const exchanges = new PlainExchanges(context, {
     peer: undefined,
-    ...{ clientIp, client, localIp: origDst.ip },
+    clientIp,
+    client,
+    localIp: origDst.ip,
   });
   const open = workload.meters.families.tcpOpen.series("inbound");
   open.value += 1;

@@ -48,7 +48,11 @@ function acceptHttp(
   const current = (): Destination =>
     workload.discovery.lookup(origDst.ip, origDst.port) ?? detected.destination;
   return new OutboundHttp({
-    ...{ workload, upstreams, client, service, protocol },
+    workload,
+    upstreams,
+    client,
+    service,
+    protocol,
     picker: () => pickers.find(key, endpointsOf(current())),
   });
 }

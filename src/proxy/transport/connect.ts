@@ -13,11 +13,17 @@ import { connectError } from "./node-error.ts";
 /** A pod on the same network answers in well under a millisecond; one lost SYN costs a second. */
 export const connectTimeoutMillis = 3_000;
 
+/** Where to dial; a name is resolved by the system. */
+export interface DialAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Gives a connected socket that is not being read yet; rejects with a MeshError. */
 export async function connectTcp(address: SocketAddress): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = connectNet({ host: address.ip, port: address.port, allowHalfOpen: true });
-  const stop = limitConnect(socket, address);
+  const stop = limitConnect(socket, dialOf(address));
   const onError = (error: Error): void => {
     stop();
     reject(connectError(error, `connect to ${formatAddress(address)}`));
@@ -34,11 +40,11 @@ export async function connectTcp(address: SocketAddress): Promise<Socket> {
 
 /** The peer's chain was verified; whose it is, the caller must still ask. */
 export async function connectTls(
-  address: SocketAddress,
+  address: DialAddress,
   secureContext: SecureContext,
 ): Promise<TLSSocket> {
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-    ...dialOf(address),
+    ...address,
     secureContext,
     allowHalfOpen: true,
     ALPNProtocols: ["h2"],
@@ -52,19 +58,20 @@ export async function connectTls(
 
 /** For probes of an application's own TLS, whose certificate the kubelet would not check either. */
 export async function connectTlsUnverified(address: SocketAddress): Promise<TLSSocket> {
-  return await secure(connectTlsSocket({ ...dialOf(address), rejectUnauthorized: false }), address);
+  const dial = dialOf(address);
+  return await secure(connectTlsSocket({ ...dial, rejectUnauthorized: false }), dial);
 }
 
-function dialOf(address: SocketAddress): { host: string; port: number } {
+function dialOf(address: SocketAddress): DialAddress {
   return { host: address.ip, port: address.port };
 }
 
-async function secure(socket: TLSSocket, address: SocketAddress): Promise<TLSSocket> {
+async function secure(socket: TLSSocket, address: DialAddress): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
   const stop = limitConnect(socket, address);
   const onError = (error: Error): void => {
     stop();
-    reject(connectError(error, `TLS connection to ${formatAddress(address)}`));
+    reject(connectError(error, `TLS connection to ${address.host}:${address.port}`));
   };
   socket.once("error", onError);
   socket.once("secureConnect", () => {
@@ -75,12 +82,12 @@ async function secure(socket: TLSSocket, address: SocketAddress): Promise<TLSSoc
   return await promise;
 }
 
-function limitConnect(socket: Socket, address: SocketAddress): () => void {
+function limitConnect(socket: Socket, address: DialAddress): () => void {
   const timer = setTimeout(() => {
     socket.destroy(
       new MeshError(
         "connect_timeout",
-        `no connection to ${formatAddress(address)} within ${connectTimeoutMillis} ms`,
+        `no connection to ${address.host}:${address.port} within ${connectTimeoutMillis} ms`,
         { side: "upstream", scope: "connection", retry: "unprocessed" },
       ),
     );

@@ -15,6 +15,12 @@ export type Spoken =
 
 export type OpaqueReason = "declared" | "learned" | "server-first" | "client-bytes" | "no-bytes";
 
+/**
+ * Bytes that may still become a protocol we know are waited for so long. A client that sent half a request line and
+ * waits for an answer speaks something else.
+ */
+const undecidedMillis = 100;
+
 /** Opens the opaque way to the server; a failure is told by `onServerGone`. */
 export type OpenTunnel = (events: TunnelEvents, opened: (tunnel: HeldTunnel) => void) => void;
 
@@ -26,9 +32,11 @@ export async function detectConnection(
   const { promise, resolve } = Promise.withResolvers<Spoken>();
   let tunnel: HeldTunnel | undefined;
   let decided = false;
+  let timer: NodeJS.Timeout | undefined;
   const decide = (spoken: Spoken): void => {
     if (decided) return;
     decided = true;
+    clearTimeout(timer);
     peek.events = undefined;
     if (spoken.kind !== "opaque") tunnel?.discard();
     resolve(spoken);
@@ -38,6 +46,7 @@ export async function detectConnection(
     const protocol = detect(seen);
     if (protocol === "http1" || protocol === "http2") decide({ kind: protocol });
     else if (protocol !== undefined) opaque("client-bytes");
+    else timer ??= setTimeout(() => opaque("client-bytes"), undecidedMillis);
   };
   peek.events = {
     onBytes: look,

@@ -45,7 +45,7 @@ export function createReceiveBuffer(): ReceiveBuffer {
 function findSymbols(): { buffer: symbol; callback: symbol } | undefined {
   const marker = Buffer.alloc(1);
   const onRead = (): boolean => true;
-  const probe = new Socket({ onread: { buffer: marker, callback: onRead } } as object);
+  const probe = new Socket({ onread: { buffer: marker, callback: onRead } });
   const internals = probe as SocketInternals;
   const find = (value: unknown): symbol | undefined =>
     Object.getOwnPropertySymbols(probe).find((symbol) => internals[symbol] === value);

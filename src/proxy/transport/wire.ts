@@ -55,8 +55,17 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
     this.socket.on("close", () => this.#onClosed());
     this.socket.on("end", () => this.#gone || this.engine.receiveEnd());
     this.engine = createEngine(this);
-    context.wires.add(this as unknown as Wire);
+    context.wires.add(this);
     this.#startReading();
+  }
+
+  get isDownstream(): boolean {
+    return this.#options.side === "downstream";
+  }
+
+  /** Calls back when the socket is closed. */
+  onceClosed(listener: () => void): void {
+    this.socket.once("close", listener);
   }
 
   /** The peer's side is open and no error was seen. */
@@ -175,7 +184,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
   #onClosed(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#context.wires.delete(this as unknown as Wire);
+    this.#context.wires.delete(this);
     const reset = this.#cause ?? closedByPeer(this.#options.side);
     this.engine.closed(reset);
     this.#options.onClosed?.(reset);
