@@ -44,14 +44,10 @@ export function createTestAuthority(domain: string = trustDomain): TestAuthority
       publicPoint,
       commonName: `test root ${domain}`,
       trustDomain: domain,
-      ...{
-        serial: createSerial(randomBytes),
-        pathLength: undefined,
-      },
-      ...{
-        notBefore: Date.now() - 6e4,
-        notAfter: Date.now() + 36e5,
-      },
+      serial: createSerial(randomBytes),
+      pathLength: undefined,
+      notBefore: Date.now() - 6e4,
+      notAfter: Date.now() + 36e5,
     },
     issuer,
   );
@@ -81,7 +77,7 @@ export function issueTestLeaf(
     },
     authority.issuer,
   );
-  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const key = privateKey.export({ type: "pkcs8", format: "pem" });
   return { key, cert: encodePem("CERTIFICATE", der), notAfter };
 }
 
@@ -127,13 +123,11 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
   const pod = { origDst: { ip: "", port: 0 }, inboundDst: { ip: "", port: 0 } };
   const dataPath = await startDataPath({
     workload: {
-      ...{
-        namespace: "test",
-        name: serviceAccount,
-        ip,
-        identity,
-        policies,
-      },
+      namespace: "test",
+      name: serviceAccount,
+      ip,
+      identity,
+      policies,
       discovery: discoveryOf(destinations),
       tls: () => tls.current(),
       meters: createMeters(createDataPathFamilies()),

@@ -53,20 +53,14 @@ const emptyMatch: PolicyMatch = {
   notNamespaces: [],
   principals: [],
   notPrincipals: [],
-  ...{
-    sourceIps: [],
-    notSourceIps: [],
-    destinationIps: [],
-    notDestinationIps: [],
-  },
-  ...{
-    destinationPorts: [],
-    notDestinationPorts: [],
-  },
-  ...{
-    serviceAccounts: [],
-    notServiceAccounts: [],
-  },
+  sourceIps: [],
+  notSourceIps: [],
+  destinationIps: [],
+  notDestinationIps: [],
+  destinationPorts: [],
+  notDestinationPorts: [],
+  serviceAccounts: [],
+  notServiceAccounts: [],
 };
 
 const toProxy = { host: "127.0.0.2", port: 15_001 };

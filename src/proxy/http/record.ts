@@ -43,19 +43,15 @@ export function recordExchange(relay: Relay, log: ExchangeLog, place: ExchangePl
     protocol,
     upstream: place.upstream,
     ...(protocol === "tcp" ? {} : describeRequest(relay.head)),
-    ...{
-      status,
-      grpcStatus,
-      error: fault?.code,
-      detail: fault?.detail,
-    },
+    status,
+    grpcStatus,
+    error: fault?.code,
+    detail: fault?.detail,
     ...(fault === undefined ? {} : { flag: responseFlag(fault.code) }),
-    ...{
-      bytesReceived,
-      bytesSent,
-      millis,
-      attempts: relay.attempts,
-    },
+    bytesReceived,
+    bytesSent,
+    millis,
+    attempts: relay.attempts,
   });
 }
 
