@@ -20,12 +20,14 @@ import type { Stream } from "./stream.ts";
 export interface Http2ClientOwner {
   /** `capacity` became larger than 0, or the peer's SETTINGS came. */
   onCapacity(): void;
-  /** No more requests fit on this connection; those that run may finish. Called once. */
+  /** The connection takes no more requests: GOAWAY, the end, or no identifier left. Called once. */
   onDraining(): void;
 }
 
 export interface Http2Client extends Engine, RequestOpener {
   readonly stats: Http2Stats;
+  /** The connection has neither broken nor closed; while draining it is still alive. */
+  readonly alive: boolean;
   /** The peer's SETTINGS have come. */
   readonly ready: boolean;
   /** The peer takes extended CONNECT (RFC 8441); known once `ready`. */
@@ -49,7 +51,7 @@ class ClientSide implements Http2Client, Role {
   readonly #owner: Http2ClientOwner;
   #nextStream = 1;
   #draining = false;
-  /** What `capacity` was when the owner last looked at nothing. */
+  /** `capacity` was 0 when the owner last looked, so it waits to hear of more. */
   #wasFull = false;
 
   constructor(host: EngineHost, owner: Http2ClientOwner, settings: Http2Settings) {
@@ -61,6 +63,10 @@ class ClientSide implements Http2Client, Role {
 
   get stats(): Http2Stats {
     return this.#connection.stats;
+  }
+
+  get alive(): boolean {
+    return !this.#connection.dead;
   }
 
   get ready(): boolean {
@@ -211,6 +217,10 @@ class ClientSide implements Http2Client, Role {
     if (!this.#wasFull || this.capacity === 0) return;
     this.#wasFull = false;
     this.#owner.onCapacity();
+  }
+
+  onDead(): void {
+    this.#stopOpening();
   }
 
   onSettings(): void {

@@ -62,6 +62,8 @@ export interface Role {
   /** A stream has gone; `capacity` may be larger. */
   onStreamGone(): void;
   onSettings(): void;
+  /** The connection is over, and so are its streams. */
+  onDead(): void;
   /** Writes the fields of our head; gives false if the owner may not send one now. */
   writeHead(stream: Stream, head: RequestHead | ResponseHead, end: boolean): void;
 }
@@ -611,6 +613,7 @@ export class Connection implements Engine, FrameHandler, StreamLink {
     if (this.dead) return;
     this.dead = true;
     this.#parser.stop();
+    this.#role.onDead();
     const streams = Array.from(this.streams.values());
     this.streams.clear();
     for (const stream of streams) {
@@ -621,7 +624,6 @@ export class Connection implements Engine, FrameHandler, StreamLink {
       stream.queue = undefined;
       reader?.onReset(reset);
     }
-    this.#role.onStreamGone();
   }
 }
 

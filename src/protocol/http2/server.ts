@@ -160,6 +160,10 @@ class ServerSide implements Http2Server, Role {
     // The client counts its streams itself.
   }
 
+  onDead(): void {
+    // Each exchange hears of it by itself.
+  }
+
   onSettings(): void {
     // The windows are all that matters, and the connection keeps them.
   }
