@@ -5,9 +5,11 @@ import { envoyPeers } from "./envoy.ts";
 import { haproxyPeers } from "./haproxy.ts";
 import { nginx } from "./nginx.ts";
 import { nodePeers } from "./node.ts";
+import { remora } from "./remora.ts";
 
 export const allPeers: readonly Peer[] = [
   direct,
+  remora,
   ...haproxyPeers,
   nginx,
   ...envoyPeers,

@@ -1,19 +1,35 @@
-/** `wait-for-port.ts HOST PORT`: prints the monotonic time at which HOST:PORT first accepts a connection. */
+/**
+ * `wait-for-port.ts HOST PORT [PATH]`: prints the monotonic time at which HOST:PORT first accepts a connection, or first
+ * answers a GET of PATH with 200.
+ */
+import { get } from "node:http";
 import { connect } from "node:net";
 
-const [host = "127.0.0.1", port = "0"] = process.argv.slice(2);
+const [host = "127.0.0.1", port = "0", path] = process.argv.slice(2);
 const deadline = Date.now() + 20_000;
 process.stdout.write("watching\n");
 attempt();
 
 function attempt(): void {
-  const socket = connect(Number(port), host);
-  socket.once("connect", () => {
-    process.stdout.write(`${process.hrtime.bigint()}\n`);
-    socket.destroy();
+  if (path === undefined) {
+    const socket = connect(Number(port), host);
+    socket.once("connect", () => report());
+    socket.once("error", again);
+    return;
+  }
+  const request = get({ host, port, path, agent: false }, (response) => {
+    response.resume();
+    if (response.statusCode === 200) report();
+    else again();
   });
-  socket.once("error", () => {
-    if (Date.now() > deadline) process.exit(1);
-    setTimeout(attempt, 1);
-  });
+  request.once("error", again);
+}
+
+function report(): void {
+  process.stdout.write(`${process.hrtime.bigint()}\n`, () => process.exit(0));
+}
+
+function again(): void {
+  if (Date.now() > deadline) process.exit(1);
+  setTimeout(attempt, 1);
 }

@@ -8,6 +8,8 @@ export interface Waiting {
   readonly core: number;
   readonly host: string;
   readonly port: number;
+  /** Ready is not an accepted connection but a 200 on this path. */
+  readonly path?: string;
 }
 
 /**
@@ -15,11 +17,9 @@ export interface Waiting {
  * accepted connection on the clock of `process.hrtime`.
  */
 export async function startWaiting(what: Waiting): Promise<() => Promise<bigint>> {
-  const watcher = launch(
-    "wait-for-port",
-    [process.execPath, programPath, what.host, String(what.port)],
-    what,
-  );
+  const path = what.path === undefined ? [] : [what.path];
+  const command = [process.execPath, programPath, what.host, String(what.port), ...path];
+  const watcher = launch("wait-for-port", command, what);
   await watching(watcher);
   return async () => {
     const code = await watcher.ended;
