@@ -87,8 +87,8 @@ describe("the mesh port", needs("curl"), () => {
     const file = join(folder, "policy.yaml");
     const echo = mesh.question(client, "tcp-client.ts", "hold", "tcp", 7000, 30_000);
     await until(10_000, async () => {
-      const samples = await mesh.metrics(await mesh.pod("tcp"));
-      assert.ok(sumOf(samples, "remora_tcp_open_connections", { direction: "inbound" }) > 0);
+      const samples = await mesh.metrics(await mesh.pod("client"));
+      assert.ok(sumOf(samples, "remora_tcp_open_connections", { direction: "outbound" }) > 0);
     });
     writeFileSync(file, denyClient);
     await mesh.apply(file);
