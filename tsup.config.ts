@@ -19,6 +19,8 @@ const options: Options = {
   sourcemap: true,
   metafile: true,
   dts: false,
+  // `node:ffi` has no name without its prefix.
+  removeNodeProtocol: false,
   // A program is one file: a pod then reads one file and Node's compile cache holds one entry.
   noExternal: [/.*/],
   // CommonJS packages inside an ES module bundle still call require() for Node's built-ins.
