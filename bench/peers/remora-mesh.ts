@@ -67,7 +67,9 @@ export function createBenchMesh(folder: string, site: Site, traffic: Traffic): B
       port: controlPort,
       env: {
         REMORA_CONTROL_MANIFESTS: manifests,
-        REMORA_IDENTITY_ADDRESS: `${serverAddress}:${identityPort}`,
+        // Beside identity in one namespace; in a cluster each has its own.
+        REMORA_CONTROL_METRICS_LISTEN: "127.0.0.1:15016",
+        REMORA_IDENTITY_ADDRESS: `localhost:${identityPort}`,
         REMORA_TOKEN_FILE: writeToken(folder, signer, "remora-system", "remora-control"),
         REMORA_TRUST_BUNDLE_FILE: bundleFile,
       },

@@ -38,7 +38,12 @@ export async function startToReady(
       const died = program.ended.then((code) => {
         throw new Error(`${program.name} ended with ${code}: ${program.output().trim()}`);
       });
-      const readyAt = await Promise.race([waits[index]?.() ?? died, died]);
+      const ready = (waits[index]?.() ?? died).catch((error: unknown) => {
+        throw new Error(
+          `${(error as Error).message}; ${program.name} printed ${program.output().slice(-1000)}`,
+        );
+      });
+      const readyAt = await Promise.race([ready, died]);
       return Number(readyAt - program.startedAt) / 1e6;
     }),
   );
