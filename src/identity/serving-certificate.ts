@@ -29,8 +29,9 @@ export interface ServingCertificate {
   close(): void;
 }
 
-/** However the clocks are set, a timer never spins. */
+/** However the clocks are set, a timer never spins; an authority that has ended cannot give anything better. */
 const minRenewalGap = 1_000;
+const endedRenewalGap = 60_000;
 
 export function serveOwnCertificate(options: ServingCertificateOptions): ServingCertificate {
   const { clock, log } = options;
@@ -39,8 +40,9 @@ export function serveOwnCertificate(options: ServingCertificateOptions): Serving
   let stop = scheduleRenewal();
 
   function scheduleRenewal(): () => void {
-    const half = (own.notAfter - clock.wallTime()) / 2;
-    return clock.after(Math.max(half, minRenewalGap) as Millis, renew);
+    const left = own.notAfter - clock.wallTime();
+    const gap = left > 0 ? Math.max(left / 2, minRenewalGap) : endedRenewalGap;
+    return clock.after(gap as Millis, renew);
   }
   function renew(): void {
     own = issueOwn(options);
