@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+/**
+ * The operator's command. This file runs on any Node: it finds the pinned one when it was started by an older one, and
+ * only then loads the program, which the older one could not even parse.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Security floor of the runtime. */
+const oldest = [26, 5, 1];
+const here = fileURLToPath(import.meta.url);
+
+if (isNewEnough(process.versions.node)) {
+  hideExperimentalWarnings();
+  const program = new URL(
+    here.endsWith(".ts") ? "./remora-cli.ts" : "./remora-cli.js",
+    import.meta.url,
+  );
+  await import(program.href);
+} else {
+  process.exitCode = runPinnedNode();
+}
+
+function isNewEnough(version: string): boolean {
+  const parts = version.split(".").map(Number);
+  for (const [index, wanted] of oldest.entries()) {
+    const part = parts[index] ?? 0;
+    if (part !== wanted) return part > wanted;
+  }
+  return true;
+}
+
+/** The runtime's remark on FFI says nothing that an operator could act on. */
+function hideExperimentalWarnings(): void {
+  const listeners = process.listeners("warning");
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    if (warning.name === "ExperimentalWarning") return;
+    for (const listener of listeners) listener(warning);
+  });
+}
+
+/** Beside the package, or above it where it is installed in another project. */
+function runPinnedNode(): number {
+  for (let folder = dirname(here); folder !== dirname(folder); folder = dirname(folder)) {
+    const node = join(folder, "node_modules", ".bin", "node");
+    if (!existsSync(node)) continue;
+    const result = spawnSync(node, [here, ...process.argv.slice(2)], { stdio: "inherit" });
+    return result.status ?? 1;
+  }
+  process.stderr.write(
+    `remora: Node ${oldest.join(".")} or newer is needed, and this is ${process.versions.node}; run npm ci in the project, then npx remora\n`,
+  );
+  return 1;
+}

@@ -1,0 +1,41 @@
+import { UserError } from "../../local/user-error.ts";
+import { type Command, meshHelp, meshOption, textOption } from "../command.ts";
+import { readFileOptions } from "../file-options.ts";
+import { findMesh } from "../mesh-client.ts";
+
+export const applyCommand: Command = {
+  name: "apply",
+  summary: "make a running mesh what manifests say: add, change and remove",
+  usage: "apply -f DIR|FILE… [--name MESH]",
+  options: { ...meshOption, filename: { type: "string", short: "f", multiple: true } },
+  optionHelp: {
+    filename: "files, folders, or - for standard input",
+    ...meshHelp,
+  },
+  examples: [
+    [
+      "remora apply -f policy.yaml",
+      "add or change what the file holds, remove what it held before",
+    ],
+    ["remora apply -f shop/", "the same for every file of a folder"],
+    ["cat pod.yaml | remora apply -f -", "from standard input"],
+  ],
+  async run(args, environment) {
+    const mesh = findMesh(textOption(args, "name"), environment);
+    const { paths, readsInput } = readFileOptions(args);
+    const text = readsInput ? await readInput() : undefined;
+    const result = await mesh.apply({ paths, ...(text !== undefined && { text }) });
+    for (const warning of result.warnings) process.stderr.write(`warning: ${warning}\n`);
+    if (result.problems.length > 0) {
+      throw new UserError(result.problems.join("\n"), "nothing was changed");
+    }
+    process.stdout.write(result.changes.map((line) => `${line}\n`).join(""));
+    return 0;
+  },
+};
+
+async function readInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}

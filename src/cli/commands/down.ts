@@ -1,0 +1,49 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  findMeshOwner,
+  listMeshes,
+  removeLeftovers,
+  stateRoot,
+} from "../../local/sandbox/state.ts";
+import { UserError } from "../../local/user-error.ts";
+import { type Command, meshHelp, meshOption, takePositionals, textOption } from "../command.ts";
+import { defaultMeshName, findMesh } from "../mesh-client.ts";
+
+/** Longer than a mesh gives its pods to end. */
+const timeout = 30_000;
+
+export const downCommand: Command = {
+  name: "down",
+  summary: "end a mesh and everything that it made",
+  usage: "down [--name MESH]",
+  options: meshOption,
+  optionHelp: meshHelp,
+  examples: [
+    ["remora down", "end the only mesh"],
+    ["remora down --name staging", "end one of several"],
+  ],
+  async run(args, environment) {
+    takePositionals(args);
+    const root = stateRoot(environment);
+    const named = textOption(args, "name") ?? defaultMeshName;
+    if (findMeshOwner(root, named) === undefined && listMeshes(root).includes(named)) {
+      await removeLeftovers(root, named);
+      process.stdout.write(`mesh ${named} had been killed; what it left is removed\n`);
+      return 0;
+    }
+    const mesh = findMesh(textOption(args, "name"), environment);
+    await mesh.stop();
+    const deadline = performance.now() + timeout;
+    while (findMeshOwner(root, mesh.name) !== undefined) {
+      if (performance.now() > deadline) {
+        throw new UserError(
+          `mesh ${mesh.name} is still ending`,
+          "see what runs with: remora ps --all",
+        );
+      }
+      await delay(20);
+    }
+    process.stdout.write(`mesh ${mesh.name} is down\n`);
+    return 0;
+  },
+};

@@ -1,0 +1,81 @@
+/** `remora up`: the mesh lives as long as this program, which shows its logs. */
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import { serveApi } from "../local/api/server.ts";
+import { systemNamespace } from "../local/control-plane.ts";
+import { type Mesh, startMesh } from "../local/mesh.ts";
+import { createNamePainter, paint } from "./colour.ts";
+import { formatNotReady } from "./not-ready.ts";
+import type { UpConfig } from "./up-config.ts";
+
+/** Runs until a signal or `remora down` ends the mesh. `quiet` is the background program: it shows no logs. */
+export async function upForeground(config: UpConfig, quiet: boolean): Promise<number> {
+  let write = (text: string): void => void process.stderr.write(text);
+  const ended = Promise.withResolvers<void>();
+  const begin = performance.now();
+  const mesh = await startMesh({
+    ...config,
+    trustDomain: "cluster.local",
+    onNotice: (text) => write(`${paint(process.stderr, "dim", "remora |")} ${text}\n`),
+  });
+  const stop = (): void => ended.resolve();
+  endOnSignals(stop);
+  try {
+    await serveApi(mesh, stop);
+    if (quiet) {
+      // Whoever started this program may be gone: its pipes lead nowhere then.
+      process.stderr.on("error", () => undefined);
+      const file = createWriteStream(join(mesh.directory, "supervisor.log"), { flags: "a" });
+      file.on("error", () => undefined);
+      write = (text) => void file.write(text);
+    } else {
+      showLogs(mesh);
+      void announce(mesh, config, begin, write);
+    }
+    await ended.promise;
+    if (!quiet) write("remora | ending the mesh; once more Ctrl-C ends it at once\n");
+  } finally {
+    await mesh.stop();
+  }
+  return 0;
+}
+
+function endOnSignals(stop: () => void): void {
+  let asked = false;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      // Containers die with this program, and the next start removes the rest.
+      if (asked && signal === "SIGINT") process.exit(130);
+      asked = true;
+      stop();
+    });
+  }
+}
+
+function showLogs(mesh: Mesh): void {
+  const paintName = createNamePainter(process.stdout);
+  mesh.logs.follow(({ namespace, pod, container, text }) => {
+    if (namespace === systemNamespace && !isWorthShowing(text)) return;
+    process.stdout.write(`${paintName(pod, `${pod}/${container} |`)} ${text}\n`);
+  });
+}
+
+/** The control plane's remarks on each certificate would drown what the apps say; `remora logs` has them all. */
+function isWorthShowing(text: string): boolean {
+  return !/"level":"?(info|debug|trace|30|20|10)\b/.test(text);
+}
+
+async function announce(
+  mesh: Mesh,
+  config: UpConfig,
+  begin: number,
+  write: (text: string) => void,
+): Promise<void> {
+  const result = await mesh.whenReady(config.timeout);
+  const seconds = ((performance.now() - begin) / 1_000).toFixed(1);
+  if (result.notReady.length === 0) {
+    write(`remora | mesh ${mesh.name} is up: ${result.pods} pods ready after ${seconds} s\n`);
+  } else {
+    write(`remora | not ready after ${seconds} s:\n${formatNotReady(result)}`);
+  }
+}
