@@ -8,11 +8,12 @@ import { fileURLToPath } from "node:url";
 import type { CommandSpec, ExitStatus, LaunchSpec } from "./launch-spec.ts";
 import type { LauncherFailure, LauncherOrder } from "./launcher.ts";
 import { inNetworkNamespace } from "./namespace.ts";
+import { processNumberOf } from "./process-number.ts";
 import { createPipe, setNamespace, unshare } from "./syscalls.ts";
 
 /** A running container. It dies when the process that launched it dies, however that happens. */
 export interface ContainerProcess {
-  /** As the caller sees it; in the container it is 1. */
+  /** As /proc shows it; in the container it is 1. */
   readonly pid: number;
   /** Only with `stdin: "pipe"`. */
   readonly stdin: Writable | undefined;
@@ -133,6 +134,7 @@ function superviseLauncher(
     capabilities: spec.capabilities,
     noNewPrivileges: spec.noNewPrivileges ?? true,
   };
+  const pid = child.pid === undefined ? -1 : processNumberOf(child.pid);
   const exited = awaitExit(child, [stdout, stderr]);
   let asked: NodeJS.Signals | undefined;
   let running = false;
@@ -142,7 +144,7 @@ function superviseLauncher(
   // Whoever cares asks; a failed start is also told by the exit code.
   started.catch(() => undefined);
   return {
-    pid: child.pid ?? -1,
+    pid,
     stdin: child.stdin ?? undefined,
     stdout,
     stderr,
@@ -154,7 +156,7 @@ function superviseLauncher(
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
         return false;
       }
-      if (running && !wouldBeLost(child.pid, signal)) return child.kill(signal);
+      if (running && !wouldBeLost(pid, signal)) return child.kill(signal);
       asked = signal;
       return child.kill("SIGKILL");
     },

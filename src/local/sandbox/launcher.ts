@@ -69,9 +69,10 @@ function carryOut(order: LauncherOrder): LauncherFailure {
   try {
     process.umask(0o022);
     enterContainer(order);
+    takeIdentity(order);
+    // As the user of the command, who may not look everywhere.
     const program = findProgram(order);
     if (typeof program !== "string") return program;
-    takeIdentity(order);
     const place = enterDirectory(order.workingDir);
     if (place !== undefined) return place;
     restoreSignals();
@@ -136,7 +137,11 @@ function findProgram(order: LauncherOrder): string | LauncherFailure {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 function isExecutable(path: string): boolean {

@@ -13,6 +13,7 @@ import {
   inNetworkNamespace,
   setNetworkParameters,
 } from "./namespace.ts";
+import { ownProcessNumber } from "./process-number.ts";
 
 export interface MeshNetworkConfig {
   /** The mesh's name; it chooses addresses and the name of the interface on the host. */
@@ -165,7 +166,7 @@ function interfaceName(mesh: string): string {
 
 /** A path by which `ip` finds a namespace that has no name. */
 function pathOf(namespace: NetworkNamespace): string {
-  return `/proc/${process.pid}/fd/${namespace.fd}`;
+  return `/proc/${ownProcessNumber()}/fd/${namespace.fd}`;
 }
 
 function hasIpv6(): boolean {

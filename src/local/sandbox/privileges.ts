@@ -96,6 +96,9 @@ function findObstacle(): string | undefined {
   if (readSwitch("kernel/apparmor_restrict_unprivileged_userns") === "1") {
     return "AppArmor restricts user namespaces: run as root, or sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0";
   }
+  if (findProgram("unshare") === undefined || findProgram("setpriv") === undefined) {
+    return "the programs unshare and setpriv are missing: run as root, or install util-linux (apt install util-linux)";
+  }
   if (findProgram("newuidmap") === undefined || findProgram("newgidmap") === undefined) {
     return "the programs newuidmap and newgidmap are missing: run as root, or install uidmap (apt install uidmap)";
   }

@@ -1,23 +1,28 @@
 /**
- * A container's view of files: the host's file system with a private layer on top that takes all writes, so that mount
- * targets can be made and nothing of the host is changed. `/tmp`, `/run`, `/dev/shm` and `/proc` are its own.
+ * A container's view of files: every directory of the host's root with a private layer on top that takes all writes, so
+ * that mount targets can be made and nothing of the host is changed. `/tmp`, `/run`, `/dev/shm` and `/proc` are its own.
  */
 import {
+  chmodSync,
+  chownSync,
   closeSync,
+  type Dirent,
   existsSync,
-  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
-  realpathSync,
+  readlinkSync,
   rmdirSync,
   statSync,
-  unlinkSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { SystemCallError } from "../../core/ffi/socket-calls.ts";
 import type { Mount } from "./launch-spec.ts";
+import { listMountPoints, outermostBelow } from "./mount-points.ts";
+import { prepareTarget } from "./mount-target.ts";
 import {
   detachMount,
   mountFlags as flags,
@@ -36,20 +41,24 @@ export interface RootViewConfig {
 const staging = "/tmp";
 const root = `${staging}/root`;
 const oldRoot = "/.host";
-/** Not carried over: each container has its own, or must not see the host's. */
-const privatePlaces: readonly string[] = ["/tmp", "/run", "/proc"];
+/** Each container has its own. */
+const privatePlaces: ReadonlySet<string> = new Set(["/tmp", "/run", "/proc"]);
+/** The kernel's, not a disk's: they need no layer. */
+const sharedPlaces: ReadonlySet<string> = new Set(["/dev", "/sys"]);
 const O_PATH = 0o10000000;
 
 /** Gives this process a mount namespace with the view, and moves it to `/`. */
 export function enterRootView(config: RootViewConfig): void {
   unshare("mount");
   mount("none", "/", "", flags.recursive | flags.private, "");
-  const submounts = listSubmounts(readFileSync("/proc/self/mountinfo", "utf8"));
+  const places = listMountPoints(readFileSync("/proc/self/mountinfo", "utf8"));
   // Opened before /tmp is covered: sources may be there.
   const sources = config.mounts.map((entry) => openSource(entry));
+  const entries = readdirSync("/", { withFileTypes: true });
   mount("tmpfs", staging, "tmpfs", 0, "mode=0755");
-  mountLayers();
-  for (const place of submounts) bindTree(place, root + place);
+  mkdirSync(root, { mode: 0o755 });
+  mount("tmpfs", root, "tmpfs", 0, "mode=0755");
+  for (const entry of entries) carryOver(entry, places);
   mountProcesses();
   mkdirSync(root + oldRoot);
   pivotRoot(root, root + oldRoot);
@@ -58,43 +67,57 @@ export function enterRootView(config: RootViewConfig): void {
   for (const [index, entry] of config.mounts.entries()) addMount(entry, sources[index]);
   detachMount(oldRoot);
   rmdirSync(oldRoot);
-  if (config.readOnlyRoot) makeReadOnly("/", false);
+  if (config.readOnlyRoot) lockRoot(entries);
 }
 
-/**
- * The mount points to carry over, from the text of /proc/self/mountinfo: those that are not inside another one (a
- * recursive bind brings those), nor in a private place.
- */
-export function listSubmounts(mountinfo: string): readonly string[] {
-  const places = mountinfo
-    .split("\n")
-    .flatMap((line) => line.split(" ")[4] ?? [])
-    .map((place) =>
-      place.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
-        String.fromCharCode(Number.parseInt(octal, 8)),
-      ),
-    )
-    .filter((place) => place !== "/")
-    .sort();
-  const kept: string[] = [];
-  for (const place of places) {
-    const inside = (outer: string) => place === outer || place.startsWith(`${outer}/`);
-    if (!privatePlaces.some(inside) && !kept.some(inside)) kept.push(place);
+/** One entry of the host's root directory. */
+function carryOver(entry: Dirent, places: readonly string[]): void {
+  const path = `/${entry.name}`;
+  if (entry.isSymbolicLink()) {
+    symlinkSync(readlinkSync(path), root + path);
+  } else if (!entry.isDirectory()) {
+    writeFileSync(root + path, "");
+    bindReadOnly(path);
+  } else {
+    mkdirSync(root + path, { mode: 0o755 });
+    if (sharedPlaces.has(path)) mount(path, root + path, "", flags.bind | flags.recursive, "");
+    else if (!privatePlaces.has(path)) addLayer(path, places);
   }
-  return kept;
 }
 
-function mountLayers(): void {
-  for (const name of ["root", "upper", "work"]) mkdirSync(`${staging}/${name}`, { mode: 0o755 });
-  const layers = `lowerdir=/,upperdir=${staging}/upper,workdir=${staging}/work`;
-  mount("overlay", root, "overlay", 0, layers);
-}
-
-/** A mount point that another mount hides, or that the layer below does not have, is not part of the view. */
-function bindTree(source: string, target: string): void {
-  if (existsSync(source) && existsSync(target)) {
-    mount(source, target, "", flags.bind | flags.recursive, "");
+/** What is mounted inside comes along for reading. */
+function addLayer(path: string, places: readonly string[]): void {
+  const [upper, work] = [`${staging}/upper${path}`, `${staging}/work${path}`];
+  for (const directory of [upper, work]) mkdirSync(directory, { recursive: true, mode: 0o755 });
+  copyPermissions(path, upper);
+  try {
+    const layers = `lowerdir=${path},upperdir=${upper},workdir=${work}`;
+    mount("overlay", root + path, "overlay", 0, layers);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    // In a user namespace no layer may hide what is mounted inside; some file systems take no layer.
+    bindReadOnly(path);
+    return;
   }
+  for (const place of outermostBelow(path, places)) bindReadOnly(place);
+}
+
+/** The upper directory's mode and owner are what is seen: a locked home must stay locked. */
+function copyPermissions(from: string, to: string): void {
+  const { mode, uid, gid } = statSync(from);
+  chmodSync(to, mode & 0o7777);
+  try {
+    chownSync(to, uid, gid);
+  } catch {
+    // The owner does not exist in this user namespace: it stays root's.
+  }
+}
+
+/** A mount point that another mount hides is not part of the view. */
+function bindReadOnly(path: string): void {
+  if (!existsSync(path) || !existsSync(root + path)) return;
+  mount(path, root + path, "", flags.bind | flags.recursive, "");
+  makeReadOnly(root + path, true);
 }
 
 /** Own processes only. Where a container runtime has masked /proc, the kernel refuses a new one; then the old one serves. */
@@ -103,23 +126,40 @@ function mountProcesses(): void {
     mount("proc", `${root}/proc`, "proc", flags.noSuid | flags.noDev | flags.noExec, "");
   } catch (error) {
     if (!(error instanceof SystemCallError) || error.code !== "EPERM") throw error;
-    bindTree("/proc", `${root}/proc`);
+    mount("/proc", `${root}/proc`, "", flags.bind | flags.recursive, "");
   }
 }
 
 function mountPrivatePlaces(): void {
-  mount("tmpfs", "/tmp", "tmpfs", flags.noSuid | flags.noDev, "mode=1777");
-  if (existsSync("/run")) {
-    mount("tmpfs", "/run", "tmpfs", flags.noSuid | flags.noDev, "mode=0755");
-  }
-  if (existsSync("/dev/shm")) {
-    mount("tmpfs", "/dev/shm", "tmpfs", flags.noSuid | flags.noDev, "mode=1777");
-  }
+  const empty = flags.noSuid | flags.noDev;
+  mount("tmpfs", "/tmp", "tmpfs", empty, "mode=1777");
+  if (existsSync("/run")) mount("tmpfs", "/run", "tmpfs", empty, "mode=0755");
+  if (existsSync("/dev/shm")) mount("tmpfs", "/dev/shm", "tmpfs", empty, "mode=1777");
   // Root without capabilities still owns the kernel's switches.
   for (const place of ["/sys", "/proc/sys"]) {
     if (!existsSync(place)) continue;
     mount(place, place, "", flags.bind | flags.recursive, "");
     makeReadOnly(place, true);
+  }
+}
+
+/** `readOnlyRootFilesystem`: the layers, but not the mounts of the spec. */
+function lockRoot(entries: readonly Dirent[]): void {
+  makeReadOnly("/", false);
+  for (const entry of entries) {
+    const path = `/${entry.name}`;
+    if (entry.isDirectory() && !privatePlaces.has(path) && !sharedPlaces.has(path)) {
+      lockLayer(path);
+    }
+  }
+}
+
+function lockLayer(path: string): void {
+  try {
+    makeReadOnly(path, false);
+  } catch (error) {
+    // EINVAL: nothing is mounted exactly here; it is part of the root that is locked already.
+    if (!(error instanceof SystemCallError) || error.code !== "EINVAL") throw error;
   }
 }
 
@@ -135,35 +175,16 @@ function openSource(entry: Mount): number | undefined {
 }
 
 function addMount(entry: Mount, source: number | undefined): void {
-  if (source === undefined || entry.kind === "tmpfs") {
-    const target = prepareTarget(entry.target, true);
+  if (entry.kind === "tmpfs" || source === undefined) {
     const options = [`mode=${((entry.kind === "tmpfs" && entry.mode) || 0o1777).toString(8)}`];
     if (entry.kind === "tmpfs" && entry.size !== undefined) options.push(`size=${entry.size}`);
+    const target = prepareTarget(entry.target, true);
     mount("tmpfs", target, "tmpfs", flags.noSuid | flags.noDev, options.join(","));
     return;
   }
-  const handle = `/proc/self/fd/${source}`;
+  const handle = join("/proc/self/fd", String(source));
   const target = prepareTarget(entry.target, statSync(handle).isDirectory());
   mount(handle, target, "", flags.bind | flags.recursive, "");
   if (entry.readOnly) makeReadOnly(target, true);
   closeSync(source);
-}
-
-/** Makes the place for a mount, and gives its path without symbolic links. */
-function prepareTarget(path: string, directory: boolean): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  const target = join(realpathSync(dirname(path)), basename(path));
-  const found = lstatSync(target, { throwIfNoEntry: false });
-  // A link such as /etc/resolv.conf points into what is private now: it gives way.
-  if (found?.isSymbolicLink() === true) {
-    if (existsSync(target) && statSync(target).isDirectory() === directory && directory) {
-      return realpathSync(target);
-    }
-    unlinkSync(target);
-  } else if (found !== undefined) {
-    return target;
-  }
-  if (directory) mkdirSync(target, { mode: 0o755 });
-  else writeFileSync(target, "");
-  return target;
 }

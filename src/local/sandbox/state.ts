@@ -14,9 +14,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { ownProcessNumber } from "./process-number.ts";
 
 /** A process, safe against a reused pid. */
 export interface ProcessMark {
+  /** As /proc shows it. */
   readonly pid: number;
   /** Clock ticks since boot, from /proc/PID/stat. */
   readonly startTime: string;
@@ -109,7 +111,9 @@ export async function removeLeftovers(root: string, mesh: string): Promise<void>
     const [pid = "", startTime = ""] = name.split("-");
     return { pid: Number(pid), startTime };
   });
-  for (const mark of marks) if (isAlive(mark)) process.kill(mark.pid, "SIGKILL");
+  // Inside a user namespace the numbers are the host's, and nothing outlives its owner there.
+  const numbersHold = ownProcessNumber() === process.pid;
+  for (const mark of marks) if (numbersHold && isAlive(mark)) process.kill(mark.pid, "SIGKILL");
   const deadline = performance.now() + endTimeout;
   while (marks.some((mark) => isAlive(mark)) && performance.now() < deadline) await delay(5);
   rmSync(directory, { recursive: true, force: true });
@@ -131,10 +135,10 @@ export function isAlive(mark: ProcessMark): boolean {
 }
 
 function claim(directory: string, mesh: string): void {
-  const mark = markProcess(process.pid);
+  const mark = markProcess(ownProcessNumber());
   try {
     const fd = openSync(join(directory, ownerFile), "wx", 0o600);
-    writeSync(fd, `${process.pid}-${mark?.startTime ?? ""}`);
+    writeSync(fd, `${mark?.pid ?? 0}-${mark?.startTime ?? ""}`);
     closeSync(fd);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

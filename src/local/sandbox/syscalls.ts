@@ -10,7 +10,6 @@ export const namespaceFlags = {
   mount: 0x0002_0000,
   uts: 0x0400_0000,
   ipc: 0x0800_0000,
-  user: 0x1000_0000,
   pid: 0x2000_0000,
   network: 0x4000_0000,
 } as const;
@@ -37,7 +36,6 @@ const AT_RECURSIVE = 0x8000;
 const CLOSE_RANGE_CLOEXEC = 4;
 const F_SETFD = 2;
 const O_CLOEXEC = 0o2000000;
-const WNOHANG = 1;
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_KEEPCAPS = 8;
 const PR_CAPBSET_DROP = 24;
@@ -165,52 +163,10 @@ export function execute(
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
 ): number {
-  const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return prepareExecute(path, argv, environment)();
-}
-
-/** The same with all memory prepared, for a process that may do nothing but call it. */
-export function prepareExecute(
-  path: string,
-  argv: readonly string[],
-  environment: readonly string[],
-): () => number {
-  const { execve } = libc();
-  const file = text(path);
   const arguments_ = pointerArray(argv);
-  const variables = pointerArray(environment);
-  return () => {
-    execve(file, arguments_.pointers, variables.pointers);
-    return errno();
-  };
-}
-
-/**
- * fork(): 0 in the child. The child of a program with threads may only call what was prepared before, and then execute
- * or exit. It has one thread, so that it may enter a new user namespace.
- */
-export function fork(): number {
-  const result = libc().fork();
-  check("fork", result);
-  return result;
-}
-
-/** Collects a child that this process made itself: undefined while it runs, else the wait status. */
-export function waitForChild(pid: number): number | undefined {
-  const status = Buffer.alloc(4);
-  const result = libc().waitpid(pid, status, WNOHANG);
-  check("waitpid", result);
-  return result === 0 ? undefined : status.readInt32LE(0);
-}
-
-/** read(2) without Node's machinery around it. */
-export function readBytes(fd: number, buffer: Uint8Array): number {
-  return Number(libc().read(fd, buffer, BigInt(buffer.length)));
-}
-
-/** Ends the process without running anything of Node's. */
-export function exitNow(code: number): void {
-  libc()._exit(code);
+  const variables = pointerArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
+  libc().execve(text(path), arguments_.pointers, variables.pointers);
+  return errno();
 }
 
 /** Read end and write end, which no other program inherits unless it is given them. */
@@ -278,12 +234,8 @@ function load() {
     setresuid: { return: "i32", arguments: ["u32", "u32", "u32"] },
     signal: { return: "pointer", arguments: ["i32", "pointer"] },
     execve: { return: "i32", arguments: ["pointer", "pointer", "pointer"] },
-    waitpid: { return: "i32", arguments: ["i32", "pointer", "i32"] },
-    read: { return: "i64", arguments: ["i32", "pointer", "u64"] },
     fcntl: { return: "i32", arguments: ["i32", "i32", "i32"] },
     pipe2: { return: "i32", arguments: ["pointer", "i32"] },
-    fork: { return: "i32", arguments: [] },
-    _exit: { return: "void", arguments: ["i32"] },
     syscall: { return: "i64", arguments: ["i64", "u64", "u64", "u64", "u64", "u64", "u64"] },
     __errno_location: { return: "pointer", arguments: [] },
   });
