@@ -1,5 +1,7 @@
 /** Opens TCP listeners, plain and mutual TLS. */
+
 import { createServer, type Server, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { createServer as createTlsServer, type SecureContext, type TLSSocket } from "node:tls";
 import { MeshError } from "../../core/mesh-error.ts";
 
@@ -66,6 +68,23 @@ export async function listenTls(
     ...listenerOf(server),
     setSecureContext: (context) => server.setSecureContext(context),
   };
+}
+
+/** Every address of the pod: both families where the kernel has IPv6. */
+export function anyHost(): string {
+  return hasIpv6() ? "::" : "0.0.0.0";
+}
+
+/** Where the kernel's REDIRECT of local connections ends up, by family. */
+export function loopbackHosts(): readonly string[] {
+  return hasIpv6() ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
+}
+
+/** A pod whose IPv6 is switched off has no ::1 to bind. */
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === "::1"),
+  );
 }
 
 async function bind(server: Server, options: ListenOptions): Promise<void> {

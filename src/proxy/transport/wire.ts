@@ -18,8 +18,8 @@ export interface WireContext {
 
 export interface WireOptions {
   readonly socket: Socket;
-  /** Which side of the proxy this peer is on; names its faults in errors. */
-  readonly side: "downstream" | "upstream";
+  /** Which side of the proxy this peer is on; names its faults in errors. `local` asks for the proxy's own pages. */
+  readonly side: "downstream" | "upstream" | "local";
   /** Called once, when the socket is closed and the engine has been told. */
   readonly onClosed?: ((reset: Reset) => void) | undefined;
 }
@@ -50,7 +50,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
     this.socket = options.socket;
     this.socket.setNoDelay(true);
     this.socket.on("error", (error) => {
-      this.#cause ??= resetOf(connectionError(error, options.side));
+      this.#cause ??= resetOf(connectionError(error, errorSide(options.side)));
     });
     this.socket.on("close", () => this.#onClosed());
     this.socket.on("end", () => this.#gone || this.engine.receiveEnd());
@@ -200,7 +200,11 @@ function mustReset(socket: Socket, cause: Reset | undefined): boolean {
   return cause.code !== "protocol_error" && cause.code !== "flood";
 }
 
-function closedByPeer(side: "downstream" | "upstream"): Reset {
+function errorSide(side: WireOptions["side"]): "downstream" | "upstream" {
+  return side === "upstream" ? "upstream" : "downstream";
+}
+
+function closedByPeer(side: WireOptions["side"]): Reset {
   const code = side === "upstream" ? "upstream_closed" : "downstream_closed";
   return {
     code,

@@ -1,0 +1,284 @@
+/** The composition root of the sidecar: plain constructor calls in dependency order. */
+
+import { rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import type { SocketAddress } from "../core/address.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Millis } from "../core/duration.ts";
+import type { Log } from "../core/log.ts";
+import { computed, createComputedGauge, type MetricFamily } from "../core/metrics.ts";
+import { formatSpiffeId } from "../core/spiffe-id.ts";
+import { createCaClient } from "../credentials/ca-client.ts";
+import { type Credentials, createCredentials } from "../credentials/credentials.ts";
+import { openTrustBundle } from "../credentials/trust-bundle.ts";
+import { createHttp1Server } from "../protocol/http1/server.ts";
+import { adminPages } from "./admin/pages.ts";
+import type { PortRange, ProxyConfig } from "./config.ts";
+import { createControlPlaneClient } from "./control-plane.ts";
+import { type DataPath, startDataPath } from "./data-path.ts";
+import { createDiscoveryClient, type DiscoveryClient } from "./discovery/client.ts";
+import { statusPort } from "./ports.ts";
+import { statusPages } from "./status/pages.ts";
+import { askApplication } from "./status/probe-relay.ts";
+import { createReadiness } from "./status/readiness.ts";
+import { type Pages, servePages } from "./status/respond.ts";
+import { createScrape, privateMemoryBytes } from "./status/scrape.ts";
+import { createDataPathFamilies, listFamilies } from "./telemetry/families.ts";
+import { createMeters } from "./telemetry/meter.ts";
+import { anyHost, listenTcp, loopbackHosts } from "./transport/listen.ts";
+import { Wire, type WireContext } from "./transport/wire.ts";
+import { createWireContext, startTicking } from "./transport/wire-context.ts";
+import type { Workload } from "./workload.ts";
+
+export interface ProxyPlatform {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly originalDestination: (socket: Socket) => SocketAddress | undefined;
+}
+
+export interface RunningProxy {
+  /** Resolves when certificate, policies and listeners are there. */
+  readonly ready: Promise<void>;
+  /** Stops accepting, lets running exchanges end within the configured time, and resolves. */
+  drain(): Promise<void>;
+}
+
+/** Resolves when the status port answers; the rest follows in `ready`. */
+export async function startProxy(
+  config: ProxyConfig,
+  platform: ProxyPlatform,
+): Promise<RunningProxy> {
+  const wires = createWireContext();
+  const readiness = createReadiness();
+  const hasCertificate = readiness.require("certificate");
+  const hasPolicies = readiness.require("policies");
+  const hasListeners = readiness.require("listeners");
+  const credentials = openCredentials(config, platform, wires);
+  const discovery = openDiscovery(config, platform, wires, credentials);
+  const workload = describeWorkload(config, platform, credentials, discovery);
+  const lateness = watchLoop(wires);
+
+  const metrics = createScrape([
+    ...listFamilies(workload.meters.families),
+    ...discovery.families,
+    ...processFamilies(credentials, lateness),
+  ]);
+  const probes = config.REMORA_PROBES;
+  const probe: Parameters<typeof statusPages>[0]["probe"] = async (asked) =>
+    await askApplication(asked, config.REMORA_POD_IP, wires);
+  await listenStatus(statusPages({ readiness, metrics, probes, probe }), wires);
+
+  let dataPath: DataPath | undefined;
+  const drain = async (): Promise<void> => {
+    readiness.withdraw("drained");
+    if (dataPath !== undefined) await within(config.REMORA_DRAIN_TIME, platform, dataPath.drain());
+  };
+  const state = (): unknown => ({
+    waitingFor: readiness.waitingFor(),
+    discovery: discovery.dump(),
+  });
+  listenAdmin(config, platform, wires, { state, drain });
+
+  const ready = (async () => {
+    await credentials.ready();
+    hasCertificate();
+    await discovery.loaded;
+    hasPolicies();
+    dataPath = await startDataPath({
+      workload,
+      wires,
+      trustDomain: config.REMORA_TRUST_DOMAIN,
+      tls: credentials.tls,
+      log: platform.log,
+      originalDestination: platform.originalDestination,
+      outboundHosts: loopbackHosts(),
+      inboundHost: anyHost(),
+    });
+    hasListeners();
+  })();
+  return { ready, drain };
+}
+
+function openCredentials(
+  config: ProxyConfig,
+  { clock, log }: ProxyPlatform,
+  wires: WireContext,
+): Credentials {
+  const trustDomain = config.REMORA_TRUST_DOMAIN;
+  const grpc = createControlPlaneClient(
+    {
+      address: config.REMORA_IDENTITY_ADDRESS,
+      serviceAccount: "remora-identity",
+      trustDomain,
+      secureContext: () => credentials.identityContext(),
+    },
+    wires,
+    clock,
+  );
+  const credentials: Credentials = createCredentials({
+    requestCertificate: createCaClient({ grpc, tokenFile: config.REMORA_TOKEN_FILE }),
+    trustBundle: openTrustBundle(config.REMORA_TRUST_BUNDLE_FILE, clock, log),
+    id: formatSpiffeId({
+      trustDomain,
+      namespace: config.REMORA_POD_NAMESPACE,
+      serviceAccount: config.REMORA_SERVICE_ACCOUNT,
+    }),
+    trustDomain,
+    clock,
+    log,
+  });
+  return credentials;
+}
+
+function openDiscovery(
+  config: ProxyConfig,
+  { clock, log }: ProxyPlatform,
+  wires: WireContext,
+  credentials: Credentials,
+): DiscoveryClient {
+  const grpc = createControlPlaneClient(
+    {
+      address: config.REMORA_CONTROL_ADDRESS,
+      serviceAccount: "remora-control",
+      trustDomain: config.REMORA_TRUST_DOMAIN,
+      secureContext: () => credentials.tls.current()?.clientContext,
+    },
+    wires,
+    clock,
+  );
+  return createDiscoveryClient({
+    grpc,
+    clock,
+    log,
+    pod: {
+      name: config.REMORA_POD_NAME,
+      namespace: config.REMORA_POD_NAMESPACE,
+      uid: config.REMORA_POD_UID,
+      ip: config.REMORA_POD_IP,
+      node: config.REMORA_NODE_NAME,
+    },
+  });
+}
+
+function describeWorkload(
+  config: ProxyConfig,
+  { log }: ProxyPlatform,
+  credentials: Credentials,
+  discovery: DiscoveryClient,
+): Workload {
+  const ranges = config.REMORA_OPAQUE_PORTS;
+  return {
+    namespace: config.REMORA_POD_NAMESPACE,
+    name: config.REMORA_POD_NAME,
+    ip: config.REMORA_POD_IP,
+    identity: formatSpiffeId({
+      trustDomain: config.REMORA_TRUST_DOMAIN,
+      namespace: config.REMORA_POD_NAMESPACE,
+      serviceAccount: config.REMORA_SERVICE_ACCOUNT,
+    }),
+    discovery,
+    policies: discovery.policies,
+    tls: () => credentials.tls.current(),
+    meters: createMeters(createDataPathFamilies()),
+    accessLog: config.REMORA_ACCESS_LOG
+      ? (entry) => log.info({ access: entry }, "access")
+      : undefined,
+    inboundProtocols: config.REMORA_INBOUND_PROTOCOLS,
+    isOpaquePort: (port) =>
+      ranges.some(([first, last]: PortRange) => port >= first && port <= last),
+  };
+}
+
+async function listenStatus(pages: Pages, wires: WireContext): Promise<void> {
+  await listenTcp({ host: anyHost(), port: statusPort }, (socket) =>
+    servePage(socket, pages, wires),
+  );
+}
+
+function listenAdmin(
+  config: ProxyConfig,
+  { log }: ProxyPlatform,
+  wires: WireContext,
+  parts: { readonly state: () => unknown; readonly drain: () => Promise<void> },
+): void {
+  const path = config.REMORA_ADMIN_SOCKET;
+  if (path === "") return;
+  const pages = adminPages({
+    log,
+    config: () => ({ ...config, REMORA_INBOUND_PROTOCOLS: [...config.REMORA_INBOUND_PROTOCOLS] }),
+    state: parts.state,
+    drain: () => void parts.drain(),
+  });
+  // A sidecar that was killed leaves its socket behind.
+  rmSync(path, { force: true });
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) =>
+    servePage(socket, pages, wires),
+  );
+  server.on("error", (error) => log.warn({ path, reason: error.message }, "no admin socket"));
+  server.listen(path);
+}
+
+function servePage(socket: Socket, pages: Pages, wires: WireContext): void {
+  const acceptor = servePages(pages);
+  void new Wire(wires, { socket, side: "local" }, (host) => createHttp1Server(host, acceptor));
+}
+
+function processFamilies(credentials: Credentials, lateness: () => number): MetricFamily[] {
+  return [
+    createComputedGauge(
+      "remora_certificate_expiry_timestamp_seconds",
+      "When the certificate in use ends",
+      () => {
+        const tls = credentials.tls.current();
+        return tls === undefined ? undefined : tls.certificate.notAfter / 1_000;
+      },
+    ),
+    computed(
+      "remora_certificate_renewals_total",
+      "Certificates asked for, by how it went",
+      () => {
+        const { renewals, failures } = credentials.counters();
+        return [
+          { labels: { result: "ok" }, value: renewals },
+          { labels: { result: "failed" }, value: failures },
+        ];
+      },
+      "counter",
+    ),
+    createComputedGauge(
+      "remora_event_loop_delay_seconds",
+      "How late the tick of the second came lately, at its worst",
+      () => lateness() / 1_000,
+    ),
+    createComputedGauge(
+      "remora_private_memory_bytes",
+      "Anonymous memory of the sidecar, which no other process shares",
+      privateMemoryBytes,
+    ),
+  ];
+}
+
+/** The worst lateness fades by half in about ten ticks, so that a scrape sees what happened since the last one. */
+const lateDecay = 0.93;
+
+function watchLoop(wires: WireContext): () => number {
+  let worst = 0;
+  startTicking(wires, (late) => {
+    worst = Math.max(late, worst * lateDecay);
+  });
+  return () => worst;
+}
+
+async function within(
+  limit: Millis,
+  { clock, log }: ProxyPlatform,
+  work: Promise<void>,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = clock.after(limit, () => {
+    log.warn({ limit }, "exchanges were still running when the time to drain was over");
+    resolve();
+  });
+  await Promise.race([work, promise]);
+  stop();
+}
