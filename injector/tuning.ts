@@ -35,7 +35,7 @@ const parsers: Readonly<Record<string, (text: string) => string>> = {
   "skip-inbound-ports": normalizePortList,
   "skip-outbound-ports": normalizePortList,
   "opaque-ports": normalizePortList,
-  "log-level": oneOf("trace", "debug", "info", "warn", "error", "silent"),
+  "log-level": oneOf("fatal", "error", "warn", "info", "debug", "trace"),
   "access-log": oneOf("on", "off"),
   "drain-time": parseDrainTime,
   "proxy-cpu-request": parseResource,

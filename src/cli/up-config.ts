@@ -1,5 +1,6 @@
 /** What `remora up` was asked for. */
 import type { Millis } from "../core/duration.ts";
+import type { Environment } from "./command.ts";
 
 export interface UpConfig {
   readonly name: string;
@@ -11,4 +12,5 @@ export interface UpConfig {
   readonly stateRoot: string;
   readonly workingDir: string;
   readonly searchPath: string | undefined;
+  readonly environment: Environment;
 }

@@ -1,7 +1,7 @@
 /** The control plane as pods of the local mesh: identity and control in `remora-system`, found by the names of a cluster. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Container, KnownObject, Pod, Service, Volume } from "../api/kubernetes.ts";
+import type { Container, EnvVar, KnownObject, Pod, Service, Volume } from "../api/kubernetes.ts";
 import type { Programs } from "./programs.ts";
 
 export const systemNamespace = "remora-system";
@@ -38,6 +38,8 @@ export interface ControlPlaneConfig {
   readonly jwksFile: string;
   readonly tokenIssuer: string;
   readonly trustDomain: string;
+  /** Where people set what they want otherwise, such as `REMORA_IDENTITY_LEAF_LIFETIME`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** Pods, Services, accounts and namespace of the control plane. */
@@ -57,6 +59,7 @@ function createIdentityPod({
   jwksFile,
   tokenIssuer,
   trustDomain,
+  environment,
 }: ControlPlaneConfig): Pod {
   return createPod(
     "remora-identity",
@@ -64,6 +67,7 @@ function createIdentityPod({
       name: "identity",
       command: programs.command("identity"),
       env: [
+        ...takeSettings(environment, "REMORA_IDENTITY_"),
         { name: "REMORA_IDENTITY_CA_DIR", value: "/var/run/remora/authority" },
         { name: "REMORA_IDENTITY_JWKS_FILE", value: "/var/run/remora/jwks.json" },
         { name: "REMORA_IDENTITY_TOKEN_ISSUER", value: tokenIssuer },
@@ -86,13 +90,19 @@ function createIdentityPod({
   );
 }
 
-function createControlPod({ programs, folders, trustDomain }: ControlPlaneConfig): Pod {
+function createControlPod({
+  programs,
+  folders,
+  trustDomain,
+  environment,
+}: ControlPlaneConfig): Pod {
   return createPod(
     "remora-control",
     {
       name: "control",
       command: programs.command("control"),
       env: [
+        ...takeSettings(environment, "REMORA_CONTROL_"),
         { name: "REMORA_CONTROL_MANIFESTS", value: "/var/run/remora/objects" },
         { name: "REMORA_TRUST_DOMAIN", value: trustDomain },
         {
@@ -107,6 +117,8 @@ function createControlPod({ programs, folders, trustDomain }: ControlPlaneConfig
         { name: "token", mountPath: "/var/run/secrets/remora/token", readOnly: true },
         { name: "trust-bundle", mountPath: "/var/run/secrets/remora/bundle", readOnly: true },
       ],
+      readinessProbe: { httpGet: { path: "/ready", port: 15_014 }, periodSeconds: 2 },
+      livenessProbe: { httpGet: { path: "/live", port: 15_014 }, periodSeconds: 10 },
     },
     [
       { name: "objects", hostPath: { path: folders.objects } },
@@ -116,6 +128,16 @@ function createControlPod({ programs, folders, trustDomain }: ControlPlaneConfig
       },
       { name: "trust-bundle", configMap: { name: "remora-trust-bundle" } },
     ],
+  );
+}
+
+/** What the runner itself sets comes later in the list, and wins. */
+function takeSettings(
+  environment: ControlPlaneConfig["environment"],
+  prefix: string,
+): readonly EnvVar[] {
+  return Object.entries(environment).flatMap(([name, value]) =>
+    name.startsWith(prefix) && value !== undefined ? [{ name, value }] : [],
   );
 }
 

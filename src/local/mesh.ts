@@ -44,6 +44,8 @@ export interface MeshConfig {
   /** PATH of whoever starts the mesh. */
   readonly searchPath: string | undefined;
   readonly trustDomain: string;
+  /** Settings of the control plane (`REMORA_IDENTITY_…`, `REMORA_CONTROL_…`) are taken from here. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Read the paths again when they change. */
   readonly watch: boolean;
   /** News for whoever watches the mesh start and run, one sentence each. */
@@ -265,6 +267,7 @@ export async function startMesh(config: MeshConfig): Promise<Mesh> {
     jwksFile: signer.jwksFile,
     tokenIssuer: signer.issuer,
     trustDomain: config.trustDomain,
+    environment: config.environment ?? {},
   });
   const parts = { config, state, network, fleet, objects, injection, controlPlane };
   const mesh = new Mesh(parts, logs);

@@ -19,7 +19,7 @@ const quiet = "--disable-warning=ExperimentalWarning";
 /** Without a cap on its heap a sidecar grows until the kernel kills it (Node sizes it by the machine). */
 const flags: Readonly<Record<ProgramName, readonly string[]>> = {
   init: [quiet],
-  proxy: [quiet, "--max-heap-size=48"],
+  proxy: [quiet, "--max-heap-size=48", "--expose-gc"],
   identity: [quiet, "--max-heap-size=128"],
   control: [quiet, "--max-heap-size=256"],
 };

@@ -69,5 +69,6 @@ function readConfig(args: Arguments, environment: Environment): UpConfig {
     stateRoot: stateRoot(environment),
     workingDir: process.cwd(),
     searchPath: environment["PATH"],
+    environment,
   };
 }

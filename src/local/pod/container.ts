@@ -171,7 +171,7 @@ export class PodContainer {
       running = this.#host.sandbox.launch(spec);
       await this.#begin(running, spec);
     } catch (error) {
-      return this.#notStarted(error);
+      return this.#notStarted(error, spec.name);
     }
     const exit = await running.exited;
     this.#end(running);
@@ -208,8 +208,10 @@ export class PodContainer {
     if (this.#process === running) this.#startProbes();
   }
 
-  #notStarted(error: unknown): ExitStatus {
-    const message = error instanceof Error ? error.message : String(error);
+  #notStarted(error: unknown, name: string): ExitStatus {
+    const text = error instanceof Error ? error.message : String(error);
+    // The launcher names the container in front, which everybody who reads this knows already.
+    const message = text.slice(text.startsWith(`${name}: `) ? name.length + 2 : 0);
     this.#trouble = message;
     this.#host.log(this.name, `[remora] ${message}`);
     const code = (error as { code?: unknown }).code;

@@ -94,11 +94,17 @@ export class RunningPod {
 
   /** Writes ConfigMaps, Secrets and tokens again; running containers see the new files. */
   refreshVolumes(): void {
-    try {
-      this.#volumes.prepare();
-    } catch (error) {
-      // An object that is gone stays mounted as it was; only new containers wait for it.
-      if (!(error instanceof NotYet)) throw error;
+    if (this.#isStopping()) return;
+    for (const container of [
+      ...(this.pod.spec.initContainers ?? []),
+      ...this.pod.spec.containers,
+    ]) {
+      try {
+        this.#volumes.prepare(container);
+      } catch (error) {
+        // An object that is gone stays mounted as it was; only new containers wait for it.
+        if (!(error instanceof NotYet)) throw error;
+      }
     }
   }
 
@@ -199,7 +205,7 @@ export class RunningPod {
   #prepare(container: Container): LaunchSpec {
     const { pod } = this;
     const { objects, place, baseEnv, network } = this.#host;
-    this.#volumes.prepare();
+    this.#volumes.prepare(container);
     const user = resolveUser(container, pod);
     const base = {
       ...baseEnv,

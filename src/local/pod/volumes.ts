@@ -22,9 +22,12 @@ export class PodVolumes {
     this.#sources = sources;
   }
 
-  /** Makes or refreshes every volume. Throws NotYet when an object is missing that one of them needs. */
-  prepare(): void {
-    for (const volume of this.#pod.spec.volumes ?? []) this.#prepareVolume(volume);
+  /** Makes or refreshes what the container mounts. Throws NotYet when an object is missing that it needs. */
+  prepare(container: Container): void {
+    const mounted = new Set((container.volumeMounts ?? []).map((mount) => mount.name));
+    for (const volume of this.#pod.spec.volumes ?? []) {
+      if (mounted.has(volume.name)) this.#prepareVolume(volume);
+    }
   }
 
   /** Where each volume is mounted in the container. `prepare` must have succeeded before. */
@@ -57,7 +60,7 @@ export class PodVolumes {
   #sourceOf(volume: Volume, subPath = ""): string {
     const root = volume.hostPath?.path ?? join(this.#directory, volume.name);
     // Normalized below "/", so that no number of ".." leaves the volume.
-    const source = join(root, normalize(`/${subPath}`));
+    const source = subPath === "" ? root : join(root, normalize(`/${subPath}`));
     if (subPath === "" || exists(source)) return source;
     if (volume.emptyDir === undefined) {
       throw new NotYet(`the volume "${volume.name}" holds no "${subPath}"`);
