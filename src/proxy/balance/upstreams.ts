@@ -21,7 +21,9 @@ const idlePoolTicks = 60;
 
 export class Upstreams {
   readonly #dial: Dialler;
-  readonly #pools = new Map<string, { readonly pool: ConnectionPool; idleTicks: number }>();
+  readonly #pools = new Map<string, Entry>();
+  /** Endpoints are replaced when they change, so an endpoint's pools are found by the object itself. */
+  readonly #found = new WeakMap<Endpoint, Partial<Record<UpstreamProtocol, Entry>>>();
 
   constructor(dial: Dialler) {
     this.#dial = dial;
@@ -34,15 +36,15 @@ export class Upstreams {
   }
 
   pool(endpoint: Endpoint, protocol: UpstreamProtocol): ConnectionPool {
-    const key = `${protocol}|${protocol === "mesh" ? peerKey(endpoint) : endpointKey(endpoint)}`;
-    let entry = this.#pools.get(key);
-    if (entry === undefined) {
-      const pool = new ConnectionPool({
-        dial: (lost) => this.#dial(endpoint, protocol, lost),
-        shared: protocol === "mesh" || protocol === "http2",
-      });
-      entry = { pool, idleTicks: 0 };
-      this.#pools.set(key, entry);
+    let found = this.#found.get(endpoint);
+    if (found === undefined) {
+      found = {};
+      this.#found.set(endpoint, found);
+    }
+    let entry = found[protocol];
+    if (entry === undefined || entry.forgotten) {
+      entry = this.#entry(endpoint, protocol);
+      found[protocol] = entry;
     }
     entry.idleTicks = 0;
     return entry.pool;
@@ -52,13 +54,35 @@ export class Upstreams {
   tick(): void {
     for (const [key, entry] of this.#pools) {
       entry.idleTicks = entry.pool.size > 0 ? 0 : entry.idleTicks + 1;
-      if (entry.idleTicks > idlePoolTicks) this.#pools.delete(key);
+      if (entry.idleTicks <= idlePoolTicks) continue;
+      entry.forgotten = true;
+      this.#pools.delete(key);
     }
   }
 
   drain(): void {
     for (const { pool } of this.#pools.values()) pool.drain();
   }
+
+  #entry(endpoint: Endpoint, protocol: UpstreamProtocol): Entry {
+    const key = `${protocol}|${protocol === "mesh" ? peerKey(endpoint) : endpointKey(endpoint)}`;
+    let entry = this.#pools.get(key);
+    if (entry === undefined) {
+      const pool = new ConnectionPool({
+        dial: (lost) => this.#dial(endpoint, protocol, lost),
+        shared: protocol === "mesh" || protocol === "http2",
+      });
+      entry = { pool, idleTicks: 0, forgotten: false };
+      this.#pools.set(key, entry);
+    }
+    return entry;
+  }
+}
+
+interface Entry {
+  readonly pool: ConnectionPool;
+  idleTicks: number;
+  forgotten: boolean;
 }
 
 /** All ports of a pod share its mesh connections; an address that moved to another pod or identity does not. */

@@ -1,58 +1,71 @@
 /** The end of every exchange: counted once, logged once. */
 import type { RequestHead } from "../../protocol/exchange.ts";
+import type { AccessLog } from "../telemetry/access-log.ts";
 import type { Direction } from "../telemetry/families.ts";
-import type { MeterLabels } from "../telemetry/meter.ts";
+import { ConnectionMeters, type MeterLabels } from "../telemetry/meter.ts";
 import type { Workload } from "../workload.ts";
 import type { Relay } from "./relay.ts";
 import { responseFlag } from "./rescue.ts";
 
-export interface ExchangeLog {
+export interface ClientOfRecord {
   readonly workload: Workload;
-  readonly client: string;
   readonly direction: Direction;
-}
-
-export interface ExchangePlace {
-  readonly peer: string;
+  /** Address of the client, for the access log. */
+  readonly client: string;
+  /** `namespace/name` that is counted for. */
   readonly service: string;
-  readonly protocol: MeterLabels["protocol"];
-  /** Address that the exchange went to; empty when it went nowhere. */
-  readonly upstream: string;
 }
 
-export function recordExchange(relay: Relay, log: ExchangeLog, place: ExchangePlace): void {
-  const { workload, direction } = log;
-  const { peer, service, protocol } = place;
-  const meter = workload.meters.meter({ direction, peer, service, protocol });
-  const millis = performance.now() - relay.startedAt;
-  const { status, grpcStatus, fault, bytesReceived, bytesSent } = relay;
-  if (protocol === "tcp") {
-    meter.recordConnection({
-      error: fault?.code,
-      bytesSent: bytesReceived,
-      bytesReceived: bytesSent,
-    });
-  } else {
-    meter.recordRequest({ status, grpcStatus, error: fault?.code, millis });
+/** Records the exchanges of one client connection. */
+export class Recorder {
+  readonly #client: ClientOfRecord;
+  readonly #meters: ConnectionMeters;
+  readonly #accessLog: AccessLog | undefined;
+
+  constructor(client: ClientOfRecord) {
+    const { workload, direction, service } = client;
+    this.#client = client;
+    this.#meters = new ConnectionMeters(workload.meters, direction, service);
+    this.#accessLog = workload.accessLog;
   }
-  workload.accessLog?.({
-    direction,
-    client: log.client,
-    peer,
-    service,
-    protocol,
-    upstream: place.upstream,
-    ...(protocol === "tcp" ? {} : describeRequest(relay.head)),
-    status,
-    grpcStatus,
-    error: fault?.code,
-    detail: fault?.detail,
-    ...(fault === undefined ? {} : { flag: responseFlag(fault.code) }),
-    bytesReceived,
-    bytesSent,
-    millis,
-    attempts: relay.attempts,
-  });
+
+  /** `describeUpstream` is asked for the upstream's address only when it is logged. */
+  record(
+    relay: Relay,
+    peer: string,
+    protocol: MeterLabels["protocol"],
+    describeUpstream: () => string,
+  ): void {
+    const meter = this.#meters.find(peer, protocol);
+    const millis = performance.now() - relay.startedAt;
+    const { status, grpcStatus, fault, bytesReceived, bytesSent } = relay;
+    const error = fault?.code;
+    if (protocol === "tcp") {
+      meter.recordConnection({ error, bytesSent: bytesReceived, bytesReceived: bytesSent });
+    } else {
+      meter.recordRequest(status, grpcStatus, error, millis);
+    }
+    if (this.#accessLog === undefined) return;
+    const { direction, client, service } = this.#client;
+    this.#accessLog({
+      direction,
+      client,
+      peer,
+      service,
+      protocol,
+      upstream: describeUpstream(),
+      ...(protocol === "tcp" ? {} : describeRequest(relay.head)),
+      status,
+      grpcStatus,
+      error,
+      detail: fault?.detail,
+      ...(fault === undefined ? {} : { flag: responseFlag(fault.code) }),
+      bytesReceived,
+      bytesSent,
+      millis,
+      attempts: relay.attempts,
+    });
+  }
 }
 
 function describeRequest(head: RequestHead): {

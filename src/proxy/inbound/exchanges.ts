@@ -6,7 +6,7 @@ import type { RequestHead, RequestOpener, Reset, ResponseHead } from "../../prot
 import type { UpstreamProtocol } from "../balance/upstreams.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { addClientIdentity, stripMeshHeaders } from "../http/mesh-headers.ts";
-import { recordExchange } from "../http/record.ts";
+import { Recorder } from "../http/record.ts";
 import type { Relay, RelayOwner } from "../http/relay.ts";
 import { isGrpc } from "../http/rescue.ts";
 import type { Permit } from "../policy/authorize.ts";
@@ -31,6 +31,7 @@ const maxDecisions = 64;
 export class InboundExchanges implements RelayOwner {
   readonly client: Client;
   readonly #context: InboundContext;
+  readonly #recorder: Recorder;
   readonly #live = new Map<Relay, Target>();
   readonly #endpoints = new Map<number, Endpoint>();
   readonly #decisions = new Map<number, InboundDecision>();
@@ -39,6 +40,13 @@ export class InboundExchanges implements RelayOwner {
   constructor(context: InboundContext, client: Client) {
     this.#context = context;
     this.client = client;
+    const { workload } = context;
+    this.#recorder = new Recorder({
+      workload,
+      direction: "inbound",
+      client: client.client,
+      service: `${workload.namespace}/${workload.name}`,
+    });
   }
 
   /** Asked for every exchange, answered anew only when the policies have changed. */
@@ -106,17 +114,10 @@ export class InboundExchanges implements RelayOwner {
     const target = this.#live.get(relay);
     this.#live.delete(relay);
     if (target === undefined) return;
-    const { workload } = this.#context;
-    const { client, localIp, peer } = this.client;
-    recordExchange(
-      relay,
-      { workload, client, direction: "inbound" },
-      {
-        peer: peer ?? "unknown",
-        service: `${workload.namespace}/${workload.name}`,
-        protocol: protocolLabel(target.protocol, relay.head),
-        upstream: formatAddress({ ip: localIp, port: target.port }),
-      },
+    const { localIp, peer } = this.client;
+    const protocol = protocolLabel(target.protocol, relay.head);
+    this.#recorder.record(relay, peer ?? "unknown", protocol, () =>
+      formatAddress({ ip: localIp, port: target.port }),
     );
   }
 

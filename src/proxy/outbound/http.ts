@@ -14,7 +14,7 @@ import type { Picker } from "../balance/picker.ts";
 import type { UpstreamProtocol, Upstreams } from "../balance/upstreams.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { markDestination, stripMeshHeaders, unmarkDestination } from "../http/mesh-headers.ts";
-import { type ExchangeLog, recordExchange } from "../http/record.ts";
+import { Recorder } from "../http/record.ts";
 import { Relay, type RelayOwner } from "../http/relay.ts";
 import { isGrpc } from "../http/rescue.ts";
 import type { Workload } from "../workload.ts";
@@ -41,12 +41,12 @@ interface Attempt {
 
 export class OutboundHttp implements RequestAcceptor, RelayOwner {
   readonly #options: OutboundHttpOptions;
-  readonly #log: ExchangeLog;
+  readonly #recorder: Recorder;
 
   constructor(options: OutboundHttpOptions) {
     this.#options = options;
-    const { workload, client } = options;
-    this.#log = { workload, client, direction: "outbound" };
+    const { workload, client, service } = options;
+    this.#recorder = new Recorder({ workload, direction: "outbound", client, service });
   }
 
   onRequest(
@@ -82,13 +82,10 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     const attempt = relay.tag as Attempt;
     const endpoint = attempt.load?.endpoint;
     if (attempt.load !== undefined) attempt.load.pending -= 1;
-    const { service, protocol } = this.#options;
-    recordExchange(relay, this.#log, {
-      peer: endpoint?.identity ?? "unknown",
-      service,
-      protocol: isGrpc(relay.head) ? "grpc" : protocol,
-      upstream: endpoint === undefined ? "" : formatAddress(endpoint),
-    });
+    const protocol = isGrpc(relay.head) ? "grpc" : this.#options.protocol;
+    this.#recorder.record(relay, endpoint?.identity ?? "unknown", protocol, () =>
+      endpoint === undefined ? "" : formatAddress(endpoint),
+    );
   }
 
   #send(relay: Relay, attempt: Attempt): void {

@@ -9,7 +9,7 @@ import type {
   ResponseHead,
 } from "../../protocol/exchange.ts";
 import type { EndpointLoad } from "../balance/endpoint-load.ts";
-import { recordExchange } from "../http/record.ts";
+import { Recorder } from "../http/record.ts";
 import { Relay, type RelayOwner } from "../http/relay.ts";
 import type { Detected } from "./detect.ts";
 import { openOpaque, pickEndpoint } from "./opaque.ts";
@@ -68,15 +68,11 @@ export class OutboundOpaque implements RequestAcceptor, RelayOwner {
   onEnd(relay: Relay): void {
     const load = this.#load;
     if (load !== undefined) load.pending -= 1;
-    recordExchange(
-      relay,
-      { workload: this.#context.workload, client: this.#detected.client, direction: "outbound" },
-      {
-        peer: load?.endpoint.identity ?? "unknown",
-        service: this.#detected.service,
-        protocol: "tcp",
-        upstream: formatAddress(load?.endpoint ?? this.#detected.origDst),
-      },
+    const { client, service, origDst } = this.#detected;
+    const { workload } = this.#context;
+    const recorder = new Recorder({ workload, direction: "outbound", client, service });
+    recorder.record(relay, load?.endpoint.identity ?? "unknown", "tcp", () =>
+      formatAddress(load?.endpoint ?? origDst),
     );
   }
 

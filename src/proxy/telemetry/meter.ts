@@ -12,13 +12,6 @@ export interface MeterLabels {
   readonly protocol: "http1" | "http2" | "grpc" | "tcp";
 }
 
-export interface RequestResult {
-  readonly status: number;
-  readonly grpcStatus: string;
-  readonly error: ErrorCode | undefined;
-  readonly millis: number;
-}
-
 export interface ConnectionResult {
   readonly error: ErrorCode | undefined;
   readonly bytesSent: number;
@@ -27,7 +20,13 @@ export interface ConnectionResult {
 
 export interface Meter {
   readonly labels: MeterLabels;
-  recordRequest(result: RequestResult): void;
+  /** `status` is 0 for a request without a response, `grpcStatus` empty outside gRPC. */
+  recordRequest(
+    status: number,
+    grpcStatus: string,
+    error: ErrorCode | undefined,
+    millis: number,
+  ): void;
   recordConnection(result: ConnectionResult): void;
 }
 
@@ -53,6 +52,36 @@ export function createMeters(families: DataPathFamilies): Meters {
   };
 }
 
+/** The meters of one client connection, found by the peer's name without making a key. */
+export class ConnectionMeters {
+  readonly #meters: Meters;
+  readonly #direction: Direction;
+  readonly #service: string;
+  readonly #known = {
+    http1: new Map<string, Meter>(),
+    http2: new Map<string, Meter>(),
+    grpc: new Map<string, Meter>(),
+    tcp: new Map<string, Meter>(),
+  };
+
+  constructor(meters: Meters, direction: Direction, service: string) {
+    this.#meters = meters;
+    this.#direction = direction;
+    this.#service = service;
+  }
+
+  find(peer: string, protocol: MeterLabels["protocol"]): Meter {
+    const known = this.#known[protocol];
+    let meter = known.get(peer);
+    if (meter === undefined) {
+      const direction = this.#direction;
+      meter = this.#meters.meter({ direction, peer, service: this.#service, protocol });
+      known.set(peer, meter);
+    }
+    return meter;
+  }
+}
+
 /** Peers times services that one pod talks to; far above what one pod does. */
 const maxMeters = 4_096;
 
@@ -75,10 +104,15 @@ class PeerMeter implements Meter {
     );
   }
 
-  recordRequest(result: RequestResult): void {
-    this.#requests(result).value += 1;
-    observe(this.#families.duration.bounds, this.#duration, result.millis / 1_000);
-    if (result.error !== undefined) this.#families.errors.series(result.error).value += 1;
+  recordRequest(
+    status: number,
+    grpcStatus: string,
+    error: ErrorCode | undefined,
+    millis: number,
+  ): void {
+    this.#requests(status, grpcStatus, error).value += 1;
+    observe(this.#families.duration.bounds, this.#duration, millis / 1_000);
+    if (error !== undefined) this.#families.errors.series(error).value += 1;
   }
 
   recordConnection(result: ConnectionResult): void {
@@ -90,16 +124,12 @@ class PeerMeter implements Meter {
     if (result.error !== undefined) families.errors.series(result.error).value += 1;
   }
 
-  #requests(result: RequestResult): Series {
-    const statusClass = Math.floor(result.status / 100);
-    if (result.error !== undefined) return this.#find(statusClass, result.grpcStatus, result.error);
-    if (result.grpcStatus === "") {
-      this.#plain[statusClass] ??= this.#find(statusClass, "", "");
-      return this.#plain[statusClass];
-    }
-    if (result.grpcStatus !== "0") return this.#find(statusClass, result.grpcStatus, "");
-    this.#grpcOk[statusClass] ??= this.#find(statusClass, "0", "");
-    return this.#grpcOk[statusClass];
+  #requests(status: number, grpcStatus: string, error: ErrorCode | undefined): Series {
+    const statusClass = Math.floor(status / 100);
+    if (error !== undefined) return this.#find(statusClass, grpcStatus, error);
+    if (grpcStatus !== "" && grpcStatus !== "0") return this.#find(statusClass, grpcStatus, "");
+    const known = grpcStatus === "" ? this.#plain : this.#grpcOk;
+    return (known[statusClass] ??= this.#find(statusClass, grpcStatus, ""));
   }
 
   #find(statusClass: number, grpcStatus: string, error: string): Series {
