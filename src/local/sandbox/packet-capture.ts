@@ -1,16 +1,9 @@
 /** Listens on the bridge of a mesh and tells how much crossed between pods, by port, as TLS or in the clear. */
-import type { NetworkNamespace } from "./network.ts";
-
-export interface PortTraffic {
-  /** The TCP port that accepted the connection. */
-  readonly port: number;
-  readonly connections: number;
-  readonly payloadBytes: number;
-  /** Whether every byte of both directions was framed as TLS records. */
-  readonly tls: boolean;
-  /** The first bytes of a connection that was not TLS, for the message to the user. */
-  readonly sample: string | undefined;
-}
+import { openPacketSocket, SystemCallError } from "../../core/ffi/socket-calls.ts";
+import { inNetworkNamespace } from "./namespace.ts";
+import type { MeshNetwork } from "./network.ts";
+import { parseTcpSegment } from "./tcp-segment.ts";
+import { createTrafficSummary, type PortTraffic } from "./traffic-summary.ts";
 
 export interface CaptureSummary {
   readonly packets: number;
@@ -20,13 +13,45 @@ export interface CaptureSummary {
 }
 
 export interface PacketCapture {
+  /** Reads what still waits, and ends the capture. */
   stop(): CaptureSummary;
 }
 
-/** Throws a sentence when AF_PACKET is not allowed here. */
-export function startCapture(_bridge: {
-  readonly interface: string;
-  readonly namespace: NetworkNamespace;
-}): PacketCapture {
-  throw new Error("captures are not built");
+/** Between two looks the kernel keeps packets in a buffer that holds much more than arrives in this time. */
+const readInterval = 10;
+
+/** Starts before the traffic that is to be judged; throws one sentence when capturing is not allowed here. */
+export function startCapture(bridge: MeshNetwork["bridge"]): PacketCapture {
+  const socket = inNetworkNamespace(bridge.namespace, () => openSocket(bridge.interface));
+  const summary = createTrafficSummary();
+  let packets = 0;
+  const drain = () => {
+    for (let frame = socket.read(); frame !== undefined; frame = socket.read()) {
+      packets += 1;
+      const segment = parseTcpSegment(frame);
+      if (segment !== undefined) summary.add(segment);
+    }
+  };
+  const timer = setInterval(drain, readInterval);
+  timer.unref();
+  return {
+    stop() {
+      clearInterval(timer);
+      drain();
+      const dropped = socket.dropped();
+      socket.close();
+      return { packets, dropped, ports: summary.ports() };
+    },
+  };
+}
+
+function openSocket(interfaceName: string): ReturnType<typeof openPacketSocket> {
+  try {
+    return openPacketSocket(interfaceName);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    throw new Error(`packets cannot be captured here (${error.message}): it needs CAP_NET_RAW`, {
+      cause: error,
+    });
+  }
 }
