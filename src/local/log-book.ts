@@ -7,6 +7,9 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** Begins the runner's own remarks between the lines of a container. */
+export const remarkPrefix = "[remora] ";
+
 /** Lines that are kept of one container; enough to read back a start, and about a megabyte at worst. */
 const keptLines = 2_000;
 

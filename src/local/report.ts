@@ -3,7 +3,7 @@
 import { proxyContainerName } from "../../injector/options.ts";
 import { formatSpiffeId } from "../core/spiffe-id.ts";
 import type { ContainerReport, NotReady, PodSummary } from "./api/messages.ts";
-import type { LogBook } from "./log-book.ts";
+import { type LogBook, remarkPrefix } from "./log-book.ts";
 import type { MeshPod } from "./mesh-pod.ts";
 import type { ContainerStatus } from "./pod/container-status.ts";
 
@@ -81,7 +81,7 @@ function describeState({ state, trouble, started }: ContainerStatus): string {
   return trouble === undefined ? doing : `${doing}: ${trouble}`;
 }
 
-/** The lines that help most: the last ones of the container that is to blame. */
+/** A pod that is not ready, with the lines of the container that is to blame which help most. */
 export function explainNotReady(member: MeshPod, logs: LogBook, lineCount: number): NotReady {
   const { name, namespace = "default" } = member.running.pod.metadata;
   const blame = whyNotReady(member);
@@ -91,6 +91,19 @@ export function explainNotReady(member: MeshPod, logs: LogBook, lineCount: numbe
     namespace,
     name,
     reason: blame?.reason ?? "it is ending",
-    lines: lines.slice(-lineCount).map((line) => line.text),
+    lines: pickLines(
+      lines.map((line) => line.text),
+      lineCount,
+    ),
   };
+}
+
+/** Of the newest run: from the first line that speaks of an error, as traces put it first; else the last lines. */
+function pickLines(lines: readonly string[], count: number): readonly string[] {
+  const isRemark = (line: string): boolean => line.startsWith(remarkPrefix);
+  const end = lines.findLastIndex((line) => !isRemark(line)) + 1;
+  const begin = lines.findLastIndex((line, index) => index < end && isRemark(line)) + 1;
+  const run = lines.slice(begin, end).filter((line) => line.trim() !== "");
+  const first = run.findIndex((line) => /error|fail|cannot|denied|not found/i.test(line));
+  return first === -1 ? run.slice(-count) : run.slice(first, first + count);
 }

@@ -6,6 +6,7 @@ import type { Container, LifecycleHandler, Probe } from "../../api/kubernetes.ts
 import { type BackoffConfig, backoffDelay } from "../../core/backoff.ts";
 import type { Clock } from "../../core/clock.ts";
 import { type Millis, millis, seconds } from "../../core/duration.ts";
+import { remarkPrefix } from "../log-book.ts";
 import type { ContainerProcess } from "../sandbox/launch.ts";
 import type { CommandSpec, ExitStatus, LaunchSpec } from "../sandbox/launch-spec.ts";
 import type { ContainerRole, ContainerState, ContainerStatus } from "./container-status.ts";
@@ -178,7 +179,7 @@ export class PodContainer {
     const how = exit.signal === undefined ? `exit code ${exit.code}` : `signal ${exit.signal}`;
     if (!this.#stopping.signal.aborted && this.#mayRestart(exit.code)) {
       this.#trouble = `ended with ${how}`;
-      this.#host.log(this.name, `[remora] the container ended with ${how}`);
+      this.#remark(`the container ended with ${how}`);
     } else if (exit.code !== 0) this.#trouble = `ended with ${how}`;
     return exit;
   }
@@ -201,7 +202,7 @@ export class PodContainer {
     if (this.#stopping.signal.aborted) running.kill("SIGTERM");
     const hook = this.#spec.lifecycle?.postStart;
     if (hook !== undefined && !(await this.#runHook(hook))) {
-      this.#host.log(this.name, "[remora] the postStart hook failed");
+      this.#remark("the postStart hook failed");
       running.kill("SIGKILL");
       return;
     }
@@ -213,7 +214,7 @@ export class PodContainer {
     // The launcher names the container in front, which everybody who reads this knows already.
     const message = text.slice(text.startsWith(`${name}: `) ? name.length + 2 : 0);
     this.#trouble = message;
-    this.#host.log(this.name, `[remora] ${message}`);
+    this.#remark(message);
     const code = (error as { code?: unknown }).code;
     return { code: typeof code === "number" ? code : 125, signal: undefined };
   }
@@ -282,7 +283,7 @@ export class PodContainer {
 
   #restartFor(kind: string, reason: string): void {
     const text = `the ${kind} probe failed: ${reason}`;
-    this.#host.log(this.name, `[remora] ${text}; the container is restarted`);
+    this.#remark(`${text}; the container is restarted`);
     void this.#terminate(this.#host.gracePeriod);
   }
 
@@ -309,6 +310,10 @@ export class PodContainer {
     const result = await checkProbe(hook, target, over.signal);
     cancel();
     return result.ok;
+  }
+
+  #remark(text: string): void {
+    this.#host.log(this.name, `${remarkPrefix}${text}`);
   }
 
   #setReady(ready: boolean): void {
