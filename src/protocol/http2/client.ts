@@ -169,28 +169,28 @@ class ClientSide implements Http2Client, Role {
     if (block.tooLarge) {
       connection.stats.headersTooLarge += 1;
       const detail = "response head too large";
-      return connection.failStream(stream, PROTOCOL_ERROR, detail, "header_too_large");
+      return connection.streams.fail(stream, PROTOCOL_ERROR, detail, "header_too_large");
     }
     const head = block.responseHead();
-    if (head === undefined) return connection.malformed(stream, block.problem);
+    if (head === undefined) return connection.streams.malformed(stream, block.problem);
     if (head.status < 200) return this.#onInformational(stream, head, end);
     stream.headReceived = true;
     if (stream.upgrade && head.status === 200) head.status = 101;
     if (!end || !stream.bodiless) this.#expect(stream, head.status, block.contentLength);
     if (end && stream.expected > 0) {
-      return connection.malformed(stream, "content-length without a body");
+      return connection.streams.malformed(stream, "content-length without a body");
     }
     stream.state = receiveHeaders(stream.state, end) as StreamState;
     (stream.reader as MessageReader<ResponseHead> | undefined)?.onHead(head, end);
-    connection.endIfClosed(stream);
+    connection.streams.endIfClosed(stream);
   }
 
   #onInformational(stream: Stream, head: ResponseHead, end: boolean): void {
     const connection = this.#connection;
-    if (end) return connection.malformed(stream, "1xx with END_STREAM");
+    if (end) return connection.streams.malformed(stream, "1xx with END_STREAM");
     stream.informationalHeads += 1;
     if (stream.informationalHeads > connection.limits.informationalHeads) {
-      return connection.malformed(stream, "too many 1xx heads");
+      return connection.streams.malformed(stream, "too many 1xx heads");
     }
     (stream.reader as MessageReader<ResponseHead> | undefined)?.onHead(head, false);
   }
@@ -206,8 +206,8 @@ class ClientSide implements Http2Client, Role {
     const connection = this.#connection;
     this.#stopOpening();
     const detail = `not taken before GOAWAY with ${errorName(code)}`;
-    for (const stream of Array.from(connection.streams.values())) {
-      if (stream.id > lastStreamId) connection.cutUnprocessed(stream, detail);
+    for (const stream of connection.streams.all()) {
+      if (stream.id > lastStreamId) connection.streams.cutUnprocessed(stream, detail);
     }
     connection.ending = true;
     connection.finishIfIdle();

@@ -3,7 +3,6 @@ import type {
   Engine,
   EngineHost,
   HeaderList,
-  MessageReader,
   RequestHead,
   Reset,
   ResponseHead,
@@ -14,7 +13,6 @@ import { HpackDecoder } from "./hpack/decoder.ts";
 import { defaultLimits, FloodBudgets, type Http2Limits } from "./limits.ts";
 import {
   COMPRESSION_ERROR,
-  DEFAULT_WINDOW,
   ENHANCE_YOUR_CALM,
   errorName,
   FLAG_ACK,
@@ -30,7 +28,7 @@ import {
   STREAM_CLOSED,
 } from "./numbers.ts";
 import { readSettings } from "./peer-settings.ts";
-import { ResetMemory } from "./reset-memory.ts";
+import { ReceiveFlow } from "./receive-flow.ts";
 import { Sender } from "./sender.ts";
 import {
   encodeSettings,
@@ -47,7 +45,8 @@ import {
   type StreamState,
 } from "./state.ts";
 import { createHttp2Stats, type Http2Stats } from "./stats.ts";
-import { Stream, type StreamLink } from "./stream.ts";
+import type { Stream } from "./stream.ts";
+import { StreamTable, type StreamTableOwner } from "./stream-table.ts";
 
 /** What is different on the two sides of a connection. */
 export interface Role {
@@ -77,15 +76,14 @@ const leaving = 2;
 const keepalivePing = 0x6b_61_6c_76;
 const drainPing = 0x64_72_61_69;
 
-export class Connection implements Engine, FrameHandler, StreamLink {
-  readonly streams: Map<number, Stream> = new Map();
+export class Connection implements Engine, FrameHandler, StreamTableOwner {
+  readonly streams: StreamTable;
   readonly sender: Sender;
   readonly head: HeadBlock;
   readonly limits: Http2Limits;
   readonly budgets: FloodBudgets;
   readonly settings: ResolvedSettings;
   readonly stats: Http2Stats;
-  readonly forgotten: ResetMemory = new ResetMemory();
   /** The highest stream that the peer began. */
   lastPeerStream = 0;
   dead = false;
@@ -100,9 +98,7 @@ export class Connection implements Engine, FrameHandler, StreamLink {
   readonly #host: EngineHost;
   readonly #decoder: HpackDecoder;
   readonly #parser: FrameParser;
-  #receiveWindow: number;
-  /** Granted on the connection and not yet told to the peer. */
-  #owed = 0;
+  readonly #flow: ReceiveFlow;
   #dataStream: Stream | undefined = undefined;
   #dataEnd = false;
   #finished = false;
@@ -118,11 +114,15 @@ export class Connection implements Engine, FrameHandler, StreamLink {
     this.limits = { ...defaultLimits, ...settings.limits };
     this.stats = settings.stats ?? createHttp2Stats();
     this.budgets = new FloodBudgets(this.limits);
-    this.sender = new Sender(host, this.settings, this.budgets, (stream) => this.#onSent(stream));
+    this.sender = new Sender(host, this.settings, this.budgets, (stream) =>
+      this.streams.onSent(stream),
+    );
+    this.#flow = new ReceiveFlow(this.sender, this.settings);
+    const { sender, budgets, stats } = this;
+    this.streams = new StreamTable(this, { sender, flow: this.#flow, budgets, stats });
     this.head = new HeadBlock(this.limits);
     this.#decoder = new HpackDecoder(this.settings.headerTableSize);
     this.#parser = new FrameParser(this, this.settings.maxFrameSize, this.limits);
-    this.#receiveWindow = Math.max(DEFAULT_WINDOW, this.settings.connectionWindow);
   }
 
   /** Sends our part of the preface (3.4), behind what the role wrote. */
@@ -130,8 +130,7 @@ export class Connection implements Engine, FrameHandler, StreamLink {
     const { headerListSize } = this.limits;
     const payload = encodeSettings(this.settings, headerListSize, this.#role.server);
     this.sender.controlBytes(FRAME_SETTINGS, 0, payload);
-    const extra = this.#receiveWindow - DEFAULT_WINDOW;
-    if (extra > 0) this.sender.windowUpdate(0, extra);
+    this.#flow.begin();
   }
 
   get active(): number {
@@ -159,8 +158,8 @@ export class Connection implements Engine, FrameHandler, StreamLink {
       detail: "connection closed by the peer",
       unprocessed: false,
     };
-    for (const stream of Array.from(this.streams.values())) {
-      if (canReceive(stream.state)) this.#cut(stream, reset);
+    for (const stream of this.streams.all()) {
+      if (canReceive(stream.state)) this.streams.cut(stream, reset);
     }
     this.finishIfIdle();
   }
@@ -222,53 +221,52 @@ export class Connection implements Engine, FrameHandler, StreamLink {
       return this.#role.onUnknownHeaders(streamId, end, dependency === streamId);
     }
     const next = receiveHeaders(stream.state, end);
-    if (next < 0) return this.failStream(stream, -next, "HEADERS after END_STREAM");
+    if (next < 0) return this.streams.fail(stream, -next, "HEADERS after END_STREAM");
     if (dependency === streamId) {
-      return this.failStream(stream, PROTOCOL_ERROR, "stream depends on itself");
+      return this.streams.fail(stream, PROTOCOL_ERROR, "stream depends on itself");
     }
     if (!stream.headReceived) return this.#role.onResponseHead(stream, end);
     this.#onTrailers(stream, end, next as StreamState);
   }
 
   #onTrailers(stream: Stream, end: boolean, next: StreamState): void {
-    if (!end) return this.failStream(stream, PROTOCOL_ERROR, "trailers without END_STREAM");
+    if (!end) return this.streams.fail(stream, PROTOCOL_ERROR, "trailers without END_STREAM");
     if (this.head.tooLarge) {
       this.stats.headersTooLarge += 1;
-      return this.failStream(stream, PROTOCOL_ERROR, "trailers too large", "header_too_large");
+      return this.streams.fail(stream, PROTOCOL_ERROR, "trailers too large", "header_too_large");
     }
     const trailers = this.head.trailers();
-    if (trailers === undefined) return this.malformed(stream, this.head.problem);
+    if (trailers === undefined) return this.streams.malformed(stream, this.head.problem);
     if (stream.expected >= 0 && stream.received !== stream.expected) {
-      return this.malformed(stream, "content-length differs from the body");
+      return this.streams.malformed(stream, "content-length differs from the body");
     }
     stream.state = next;
     stream.reader?.onTrailers(trailers);
-    this.endIfClosed(stream);
+    this.streams.endIfClosed(stream);
   }
 
   onDataFrame(streamId: number, length: number, dataLength: number, end: boolean): void {
     this.#dataStream = undefined;
-    this.#receiveWindow -= length;
-    if (this.#receiveWindow < 0) {
+    if (!this.#flow.take(length)) {
       return this.onBroken(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
     }
     if (dataLength > 0) this.budgets.usefulFrameReceived();
     else if (!end && (this.budgets.emptyData -= 1) < 0) return this.flood("emptyData");
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
-      this.#owe(length);
+      this.#flow.owe(length);
       return this.onStrayFrame(streamId, "DATA");
     }
     const problem = this.#checkData(stream, length, dataLength, end);
     if (problem !== "") {
-      this.#owe(length);
-      return this.malformed(stream, problem);
+      this.#flow.owe(length);
+      return this.streams.malformed(stream, problem);
     }
     // A state error or a window error has ended the stream already.
-    if (stream.state === closed) return this.#owe(length);
+    if (stream.state === closed) return this.#flow.owe(length);
     if (length > dataLength) {
-      this.#owe(length - dataLength);
-      this.#oweStream(stream, length - dataLength);
+      this.#flow.owe(length - dataLength);
+      this.#flow.oweStream(stream, length - dataLength);
     }
     this.#dataStream = stream;
     this.#dataEnd = end;
@@ -277,13 +275,13 @@ export class Connection implements Engine, FrameHandler, StreamLink {
   #checkData(stream: Stream, length: number, dataLength: number, end: boolean): string {
     const next = receiveData(stream.state, end);
     if (next < 0) {
-      this.failStream(stream, -next, "DATA after END_STREAM");
+      this.streams.fail(stream, -next, "DATA after END_STREAM");
       return "";
     }
     if (!stream.headReceived) return "DATA before HEADERS";
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) {
-      this.failStream(stream, FLOW_CONTROL_ERROR, "more DATA than the stream's window");
+      this.streams.fail(stream, FLOW_CONTROL_ERROR, "more DATA than the stream's window");
       return "";
     }
     stream.received += dataLength;
@@ -296,18 +294,18 @@ export class Connection implements Engine, FrameHandler, StreamLink {
   onDataPiece(piece: Buffer, last: boolean): void {
     const stream = this.#dataStream;
     if (stream === undefined || stream.state === closed) {
-      if (stream !== undefined) this.#owe(piece.length);
+      if (stream !== undefined) this.#flow.owe(piece.length);
       return;
     }
     const end = last && this.#dataEnd;
     if (end) stream.state = receiveData(stream.state, true) as StreamState;
     if (stream.reader === undefined) {
-      this.#owe(piece.length);
+      this.#flow.owe(piece.length);
     } else if (end || piece.length > 0) {
       stream.ungranted += piece.length;
       stream.reader.onData(piece, end);
     }
-    if (end) this.endIfClosed(stream);
+    if (end) this.streams.endIfClosed(stream);
   }
 
   onPriority(streamId: number, dependency: number): void {
@@ -315,9 +313,9 @@ export class Connection implements Engine, FrameHandler, StreamLink {
     if (dependency !== -1 && dependency !== streamId) return;
     const code = dependency === -1 ? FRAME_SIZE_ERROR : PROTOCOL_ERROR;
     const stream = this.streams.get(streamId);
-    if (stream !== undefined) return this.failStream(stream, code, "malformed PRIORITY");
+    if (stream !== undefined) return this.streams.fail(stream, code, "malformed PRIORITY");
     if (this.#role.isIdle(streamId)) return this.onBroken(code, "malformed PRIORITY");
-    this.refuse(streamId, code);
+    this.streams.refuse(streamId, code);
   }
 
   onReset(streamId: number, code: number): void {
@@ -327,15 +325,12 @@ export class Connection implements Engine, FrameHandler, StreamLink {
       if ((this.budgets.ignoredFrames -= 1) < 0) this.flood("ignoredFrames");
       return;
     }
-    this.stats.resetsReceived += 1;
-    this.forgotten.remember(streamId, false);
-    this.#cut(stream, {
+    this.streams.resetByPeer(stream, {
       code: this.#role.server ? "downstream_closed" : "upstream_reset",
       http2Code: code,
       detail: `stream reset by the peer with ${errorName(code)}`,
       unprocessed: code === REFUSED_STREAM,
     });
-    if ((this.budgets.resets -= 1) < 0) this.flood("resets");
   }
 
   onSettings(payload: Buffer): void {
@@ -347,11 +342,8 @@ export class Connection implements Engine, FrameHandler, StreamLink {
     this.settingsReceived = true;
     const growth = this.sender.initialWindow - before;
     if (growth !== 0) {
-      for (const stream of this.streams.values()) {
-        stream.sendWindow += growth;
-        if (stream.sendWindow > MAX_31_BITS) {
-          return this.onBroken(FLOW_CONTROL_ERROR, "window larger than 2^31-1");
-        }
+      if (this.streams.growWindows(growth) > MAX_31_BITS) {
+        return this.onBroken(FLOW_CONTROL_ERROR, "window larger than 2^31-1");
       }
       this.sender.resumeAll();
     }
@@ -393,10 +385,11 @@ export class Connection implements Engine, FrameHandler, StreamLink {
       if (this.#role.isIdle(streamId)) this.onBroken(PROTOCOL_ERROR, "WINDOW_UPDATE when idle");
       return;
     }
-    if (increment === 0) return this.failStream(stream, PROTOCOL_ERROR, "WINDOW_UPDATE of nothing");
+    if (increment === 0)
+      return this.streams.fail(stream, PROTOCOL_ERROR, "WINDOW_UPDATE of nothing");
     stream.sendWindow += increment;
     if (stream.sendWindow > MAX_31_BITS) {
-      return this.failStream(stream, FLOW_CONTROL_ERROR, "window larger than 2^31-1");
+      return this.streams.fail(stream, FLOW_CONTROL_ERROR, "window larger than 2^31-1");
     }
     sender.resumeStream(stream);
   }
@@ -439,35 +432,22 @@ export class Connection implements Engine, FrameHandler, StreamLink {
 
   resetStream(stream: Stream, reset: Reset): void {
     if (stream.state === closed || this.dead) return;
-    stream.reader = undefined;
-    if (reset.http2Code === NO_ERROR && stream.endQueued) {
-      stream.resetQueued = reset;
-      return this.#release(stream);
-    }
-    this.#sendReset(stream, reset.http2Code);
+    this.streams.resetByOwner(stream, reset);
   }
 
   grant(stream: Stream, bytes: number): void {
     const count = Math.min(bytes, stream.ungranted);
     if (count <= 0 || this.dead) return;
     stream.ungranted -= count;
-    this.#owe(count);
-    if (canReceive(stream.state)) this.#oweStream(stream, count);
+    this.#flow.owe(count);
+    if (canReceive(stream.state)) this.#flow.oweStream(stream, count);
   }
 
   // What the roles share.
 
-  /** Makes a stream and counts it; its state is still idle. */
+  /** Makes a stream; its state is still idle. */
   addStream(streamId: number): Stream {
-    const stream = new Stream(
-      streamId,
-      this,
-      this.sender.initialWindow,
-      Math.max(this.settings.streamWindow, this.#settingsAcked ? 0 : DEFAULT_WINDOW),
-    );
-    this.streams.set(streamId, stream);
-    this.stats.streams += 1;
-    return stream;
+    return this.streams.add(streamId, this.#flow.streamWindow(this.#settingsAcked));
   }
 
   /** DATA or HEADERS for a stream that is not there. */
@@ -475,45 +455,19 @@ export class Connection implements Engine, FrameHandler, StreamLink {
     if (this.#role.isIdle(streamId)) return this.onBroken(PROTOCOL_ERROR, `${type} when idle`);
     if ((this.budgets.ignoredFrames -= 1) < 0) return this.flood("ignoredFrames");
     // After our RST_STREAM the peer's frames are still on their way; after its own, or its END_STREAM, they are wrong.
-    if (this.forgotten.resetByUs(streamId)) return;
-    if (this.ending && streamId > this.lastPeerStream) return;
-    if (this.forgotten.resetByPeer(streamId)) return this.refuse(streamId, STREAM_CLOSED);
+    const ours = this.streams.resetByUs(streamId);
+    if (ours === true || (this.ending && streamId > this.lastPeerStream)) return;
+    if (ours === false) return this.streams.refuse(streamId, STREAM_CLOSED);
     this.onBroken(STREAM_CLOSED, `${type} on a closed stream`);
-  }
-
-  /** Resets a stream that is not, or no longer, there. */
-  refuse(streamId: number, code: number): void {
-    this.sender.reset(streamId, code);
-    this.stats.resetsSent += 1;
-    this.forgotten.remember(streamId, true);
-    if ((this.budgets.resets -= 1) < 0) this.flood("resets");
-  }
-
-  malformed(stream: Stream, detail: string): void {
-    this.stats.malformed += 1;
-    this.failStream(stream, PROTOCOL_ERROR, detail);
-  }
-
-  /** The peer broke a rule on one stream. */
-  failStream(
-    stream: Stream,
-    http2Code: number,
-    detail: string,
-    code: Reset["code"] = "protocol_error",
-  ): void {
-    const { reader } = stream;
-    stream.reader = undefined;
-    this.#sendReset(stream, http2Code);
-    reader?.onReset({ code, http2Code, detail, unprocessed: false });
-    if ((this.budgets.resets -= 1) < 0) this.flood("resets");
   }
 
   flood(limit: keyof Http2Limits): void {
     this.onBroken(ENHANCE_YOUR_CALM, `more than allowed by ${limit}`, limit);
   }
 
-  endIfClosed(stream: Stream): void {
-    if (stream.state === closed) this.#remove(stream);
+  onGone(): void {
+    this.#role.onStreamGone();
+    this.finishIfIdle();
   }
 
   finishIfIdle(): void {
@@ -521,72 +475,6 @@ export class Connection implements Engine, FrameHandler, StreamLink {
     this.#finished = true;
     this.sender.muted = true;
     this.#host.finish();
-  }
-
-  /** Ends the stream without a word to the peer. */
-  cutUnprocessed(stream: Stream, detail: string): void {
-    this.#cut(stream, {
-      code: "upstream_reset",
-      http2Code: REFUSED_STREAM,
-      detail,
-      unprocessed: true,
-    });
-  }
-
-  #onSent(stream: Stream): void {
-    if (stream.resetQueued !== undefined && stream.state !== closed) {
-      this.#sendReset(stream, stream.resetQueued.http2Code);
-    } else {
-      this.endIfClosed(stream);
-    }
-  }
-
-  #sendReset(stream: Stream, code: number): void {
-    this.sender.reset(stream.id, code);
-    this.stats.resetsSent += 1;
-    this.forgotten.remember(stream.id, true);
-    stream.state = closed;
-    this.#remove(stream);
-  }
-
-  #cut(stream: Stream, reset: Reset): void {
-    const { reader } = stream;
-    stream.reader = undefined;
-    stream.state = closed;
-    this.#remove(stream);
-    reader?.onReset(reset);
-  }
-
-  #remove(stream: Stream): void {
-    if (!this.streams.delete(stream.id)) return;
-    this.sender.forget(stream);
-    this.#release(stream);
-    if (stream.reader !== undefined) this.budgets.streamEnded();
-    this.#role.onStreamGone();
-    this.finishIfIdle();
-  }
-
-  /** What the owner never granted goes back to the connection: nobody will grant it any more. */
-  #release(stream: Stream): void {
-    const bytes = stream.ungranted;
-    stream.ungranted = 0;
-    if (bytes > 0) this.#owe(bytes);
-  }
-
-  #owe(bytes: number): void {
-    this.#owed += bytes;
-    if (this.#owed < this.settings.connectionWindow >> 1) return;
-    this.sender.windowUpdate(0, this.#owed);
-    this.#receiveWindow += this.#owed;
-    this.#owed = 0;
-  }
-
-  #oweStream(stream: Stream, bytes: number): void {
-    stream.owed += bytes;
-    if (stream.owed < this.settings.streamWindow >> 1) return;
-    this.sender.windowUpdate(stream.id, stream.owed);
-    stream.receiveWindow += stream.owed;
-    stream.owed = 0;
   }
 
   #leave(): void {
@@ -604,7 +492,7 @@ export class Connection implements Engine, FrameHandler, StreamLink {
         stream.stalledTicks = 0;
       } else if ((stream.stalledTicks += 1) >= stallTicks) {
         this.stats.floods["stallTicks"] = (this.stats.floods["stallTicks"] ?? 0) + 1;
-        this.failStream(stream, ENHANCE_YOUR_CALM, "peer takes no data", "idle_timeout");
+        this.streams.fail(stream, ENHANCE_YOUR_CALM, "peer takes no data", "idle_timeout");
       }
     }
   }
@@ -614,16 +502,7 @@ export class Connection implements Engine, FrameHandler, StreamLink {
     this.dead = true;
     this.#parser.stop();
     this.#role.onDead();
-    const streams = Array.from(this.streams.values());
-    this.streams.clear();
-    for (const stream of streams) {
-      const reader: MessageReader<RequestHead> | MessageReader<ResponseHead> | undefined =
-        stream.reader;
-      stream.reader = undefined;
-      stream.state = closed;
-      stream.queue = undefined;
-      reader?.onReset(reset);
-    }
+    this.streams.endAll(reset);
   }
 }
 

@@ -17,11 +17,8 @@ export class ResetMemory {
     }
   }
 
-  resetByUs(streamId: number): boolean {
-    return this.#streams?.get(streamId) === true;
-  }
-
-  resetByPeer(streamId: number): boolean {
-    return this.#streams?.get(streamId) === false;
+  /** False when it was the peer's, undefined when there was none or it is too long ago. */
+  resetByUs(streamId: number): boolean | undefined {
+    return this.#streams?.get(streamId);
   }
 }

@@ -110,9 +110,9 @@ class ServerSide implements Http2Server, Role {
     connection.lastPeerStream = streamId;
     if (connection.streams.size >= connection.settings.maxConcurrentStreams) {
       connection.stats.refused += 1;
-      return connection.refuse(streamId, REFUSED_STREAM);
+      return connection.streams.refuse(streamId, REFUSED_STREAM);
     }
-    if (selfDependent) return connection.refuse(streamId, PROTOCOL_ERROR);
+    if (selfDependent) return connection.streams.refuse(streamId, PROTOCOL_ERROR);
     if (connection.head.tooLarge) return this.#answerTooLarge(streamId, end);
     this.#accept(streamId, end);
   }
@@ -124,7 +124,7 @@ class ServerSide implements Http2Server, Role {
     const { contentLength } = block;
     if (head === undefined || (end && contentLength > 0)) {
       connection.stats.malformed += 1;
-      return connection.refuse(streamId, PROTOCOL_ERROR);
+      return connection.streams.refuse(streamId, PROTOCOL_ERROR);
     }
     const stream = connection.addStream(streamId);
     stream.state = end ? halfClosedRemote : open;
@@ -145,7 +145,7 @@ class ServerSide implements Http2Server, Role {
     sender.field(":status", "431");
     sender.field("content-length", "0");
     sender.endHeaders(start, streamId, true);
-    if (!end) this.#connection.refuse(streamId, NO_ERROR);
+    if (!end) this.#connection.streams.refuse(streamId, NO_ERROR);
   }
 
   onResponseHead(): void {
@@ -181,7 +181,7 @@ class ServerSide implements Http2Server, Role {
     if (informational) return;
     stream.headSent = true;
     stream.state = sendHeaders(stream.state, end) as StreamState;
-    this.#connection.endIfClosed(stream);
+    this.#connection.streams.endIfClosed(stream);
   }
 }
 

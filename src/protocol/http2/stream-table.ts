@@ -1,0 +1,191 @@
+/** Byte gear. The streams of a connection, and every way in which one of them ends. */
+import type { Reset } from "../exchange.ts";
+import type { FloodBudgets, Http2Limits } from "./limits.ts";
+import { NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM } from "./numbers.ts";
+import type { ReceiveFlow } from "./receive-flow.ts";
+import { ResetMemory } from "./reset-memory.ts";
+import type { Sender } from "./sender.ts";
+import { closed } from "./state.ts";
+import type { Http2Stats } from "./stats.ts";
+import { Stream, type StreamLink } from "./stream.ts";
+
+export interface StreamTableOwner extends StreamLink {
+  /** A stream has left the table. */
+  onGone(): void;
+  /** The peer has used up a budget. */
+  flood(limit: keyof Http2Limits): void;
+}
+
+export interface StreamTableParts {
+  readonly sender: Sender;
+  readonly flow: ReceiveFlow;
+  readonly budgets: FloodBudgets;
+  readonly stats: Http2Stats;
+}
+
+export class StreamTable {
+  readonly #streams = new Map<number, Stream>();
+  readonly #memory = new ResetMemory();
+  readonly #owner: StreamTableOwner;
+  readonly #sender: Sender;
+  readonly #flow: ReceiveFlow;
+  readonly #budgets: FloodBudgets;
+  readonly #stats: Http2Stats;
+
+  constructor(owner: StreamTableOwner, parts: StreamTableParts) {
+    this.#owner = owner;
+    this.#sender = parts.sender;
+    this.#flow = parts.flow;
+    this.#budgets = parts.budgets;
+    this.#stats = parts.stats;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  get(streamId: number): Stream | undefined {
+    return this.#streams.get(streamId);
+  }
+
+  has(streamId: number): boolean {
+    return this.#streams.has(streamId);
+  }
+
+  /** A copy of what is there, for loops whose body ends streams. */
+  all(): Stream[] {
+    return Array.from(this.#streams.values());
+  }
+
+  /** Makes a stream in state idle. */
+  add(streamId: number, receiveWindow: number): Stream {
+    const stream = new Stream(streamId, this.#owner, this.#sender.initialWindow, receiveWindow);
+    this.#streams.set(streamId, stream);
+    this.#stats.streams += 1;
+    return stream;
+  }
+
+  /** SETTINGS_INITIAL_WINDOW_SIZE changed (6.9.2); gives the largest window that came of it. */
+  growWindows(growth: number): number {
+    let largest = 0;
+    for (const stream of this.#streams.values()) {
+      stream.sendWindow += growth;
+      if (stream.sendWindow > largest) largest = stream.sendWindow;
+    }
+    return largest;
+  }
+
+  /** Whose RST_STREAM ended the stream, as far as that is remembered. */
+  resetByUs(streamId: number): boolean | undefined {
+    return this.#memory.resetByUs(streamId);
+  }
+
+  /** The peer sent RST_STREAM. */
+  resetByPeer(stream: Stream, reset: Reset): void {
+    this.#stats.resetsReceived += 1;
+    this.#memory.remember(stream.id, false);
+    this.cut(stream, reset);
+    this.#spendReset();
+  }
+
+  /** The owner resets, or drops what it has no more use for. */
+  resetByOwner(stream: Stream, reset: Reset): void {
+    stream.reader = undefined;
+    if (reset.http2Code === NO_ERROR && stream.endQueued) {
+      // RFC 9113 8.1: the answer goes first, to its end.
+      stream.resetQueued = reset;
+      this.#flow.release(stream);
+      return;
+    }
+    this.#sendReset(stream, reset.http2Code);
+  }
+
+  /** The peer broke a rule on this stream only. */
+  fail(
+    stream: Stream,
+    http2Code: number,
+    detail: string,
+    code: Reset["code"] = "protocol_error",
+  ): void {
+    const { reader } = stream;
+    stream.reader = undefined;
+    this.#sendReset(stream, http2Code);
+    reader?.onReset({ code, http2Code, detail, unprocessed: false });
+    this.#spendReset();
+  }
+
+  /** The message breaks a rule of section 8. */
+  malformed(stream: Stream, detail: string): void {
+    this.#stats.malformed += 1;
+    this.fail(stream, PROTOCOL_ERROR, detail);
+  }
+
+  /** Resets a stream that is not, or no longer, in the table. */
+  refuse(streamId: number, code: number): void {
+    this.#sender.reset(streamId, code);
+    this.#stats.resetsSent += 1;
+    this.#memory.remember(streamId, true);
+    this.#spendReset();
+  }
+
+  /** Ends the stream without a word to the peer. */
+  cut(stream: Stream, reset: Reset): void {
+    const { reader } = stream;
+    stream.reader = undefined;
+    stream.state = closed;
+    this.#remove(stream);
+    reader?.onReset(reset);
+  }
+
+  /** The peer will not look at this request. */
+  cutUnprocessed(stream: Stream, detail: string): void {
+    const http2Code = REFUSED_STREAM;
+    this.cut(stream, { code: "upstream_reset", http2Code, detail, unprocessed: true });
+  }
+
+  /** END_STREAM has left. */
+  onSent(stream: Stream): void {
+    if (stream.resetQueued !== undefined && stream.state !== closed) {
+      this.#sendReset(stream, stream.resetQueued.http2Code);
+    } else {
+      this.endIfClosed(stream);
+    }
+  }
+
+  endIfClosed(stream: Stream): void {
+    if (stream.state === closed) this.#remove(stream);
+  }
+
+  /** The connection is over. */
+  endAll(reset: Reset): void {
+    const streams = this.all();
+    this.#streams.clear();
+    for (const stream of streams) {
+      const { reader } = stream;
+      stream.reader = undefined;
+      stream.state = closed;
+      stream.queue = undefined;
+      reader?.onReset(reset);
+    }
+  }
+
+  #sendReset(stream: Stream, code: number): void {
+    this.#sender.reset(stream.id, code);
+    this.#stats.resetsSent += 1;
+    this.#memory.remember(stream.id, true);
+    stream.state = closed;
+    this.#remove(stream);
+  }
+
+  #remove(stream: Stream): void {
+    if (!this.#streams.delete(stream.id)) return;
+    this.#sender.forget(stream);
+    this.#flow.release(stream);
+    if (stream.reader !== undefined) this.#budgets.streamEnded();
+    this.#owner.onGone();
+  }
+
+  #spendReset(): void {
+    if ((this.#budgets.resets -= 1) < 0) this.#owner.flood("resets");
+  }
+}
