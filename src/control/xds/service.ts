@@ -49,43 +49,67 @@ export interface DiscoveryServiceOptions {
   readonly log: Log;
 }
 
-/** Handles streams; a peer without an identity of our trust domain is refused before its first request. */
-export function createDiscoveryHandler(options: DiscoveryServiceOptions): Handler {
-  const { clock, metrics } = options;
-  const streams = metrics.streams.series();
-  return (call) => {
+export interface DiscoveryService {
+  readonly handler: Handler;
+  /** Ends every stream, and those that still come: the proxies find another replica, or this one's successor. */
+  end(): void;
+}
+
+/** A peer without an identity of our trust domain is refused before its first request. */
+export function createDiscoveryService(options: DiscoveryServiceOptions): DiscoveryService {
+  const { metrics } = options;
+  const open = new Set<Stream>();
+  let draining = false;
+  const handler: Handler = (call) => {
     const verdict = identifyPeer(call, options.trustDomain);
     const log = options.log.child({ peer: call.getPeer() });
-    if (verdict.kind === "rejected") {
+    if (draining) {
+      endWith(call, status.UNAVAILABLE, "draining");
+    } else if (verdict.kind === "rejected") {
       metrics.refusals.series(verdict.reason).value += 1;
       log.info({ reason: verdict.reason }, "proxy refused");
       endWith(call, status.UNAUTHENTICATED, `client certificate refused: ${verdict.reason}`);
-      return;
+    } else {
+      open.add(call);
+      serve(call, verdict, { ...options, log }, () => open.delete(call));
     }
-    const child = log.child({ identity: verdict.id });
-    const session = createSession({
-      ...options,
-      log: child,
-      peer: verdict.id,
-      send: (response) => write(call, response),
-    });
-    streams.value += 1;
-    child.debug("proxy connected");
-    // The peer must prove anew who it is once its proof has ended.
-    const stopTimer = clock.after((verdict.notAfter - clock.wallTime()) as Millis, () =>
-      endWith(call, status.UNAVAILABLE, "client certificate has expired"),
-    );
-    let over = false;
-    const end = (): void => {
-      if (over) return;
-      over = true;
-      stopTimer();
-      session.close();
-      streams.value -= 1;
-      child.debug("proxy disconnected");
-    };
-    attach(call, session, { metrics, log: child }, end);
   };
+  return {
+    handler,
+    end() {
+      draining = true;
+      for (const call of open) endWith(call, status.UNAVAILABLE, "draining");
+    },
+  };
+}
+
+function serve(
+  call: Stream,
+  { id, notAfter }: Extract<LeafVerdict, { kind: "accepted" }>,
+  options: DiscoveryServiceOptions,
+  onEnd: () => void,
+): void {
+  const { clock, metrics } = options;
+  const log = options.log.child({ identity: id });
+  const send = (response: DeltaDiscoveryResponse): Promise<void> => write(call, response);
+  const session = createSession({ ...options, log, peer: id, send });
+  const streams = metrics.streams.series();
+  streams.value += 1;
+  log.debug("proxy connected");
+  // The peer must prove anew who it is once its proof has ended.
+  const stopTimer = clock.after((notAfter - clock.wallTime()) as Millis, () => {
+    endWith(call, status.UNAVAILABLE, "client certificate has ended");
+  });
+  let over = false;
+  attach(call, session, { metrics, log }, () => {
+    if (over) return;
+    over = true;
+    stopTimer();
+    session.close();
+    streams.value -= 1;
+    log.debug("proxy disconnected");
+    onEnd();
+  });
 }
 
 function attach(

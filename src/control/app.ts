@@ -1,0 +1,133 @@
+/** Composition root of the control program: source, snapshots, discovery service. */
+import { Server } from "@grpc/grpc-js";
+import type { SocketAddress } from "../core/address.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Log } from "../core/log.ts";
+import { createMetricsText } from "../core/metrics-text.ts";
+import type { Watch } from "../core/watch.ts";
+import {
+  createServerCredentials,
+  type ServerIdentity,
+} from "../credentials/grpc-js-server-credentials.ts";
+import { listenHttpEndpoint } from "../identity/http-endpoint.ts";
+import type { ControlConfig } from "./config.ts";
+import { followSource } from "./follow-source.ts";
+import { createControlMetrics } from "./metrics.ts";
+import { createManifestSource } from "./source.ts";
+import { createDiscoveryService, discoveryServiceDefinition } from "./xds/service.ts";
+
+export interface ControlPlatform {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Undefined while there is none: the discovery service is not opened before. */
+  readonly certificate: Watch<ServerIdentity | undefined>;
+}
+
+export interface RunningControl {
+  readonly metricsPort: number;
+  /** The discovery service's port, once it listens; rejects when the address cannot be had. */
+  readonly listening: Promise<number>;
+  /** Ends the streams, so that proxies go to another replica, and stops. */
+  close(): Promise<void>;
+}
+
+const limits = {
+  // A proxy that reconnects names all that it holds, some hundred bytes each.
+  "grpc.max_receive_message_length": 16 * 1024 * 1024,
+  // A proxy has one stream.
+  "grpc.max_concurrent_streams": 16,
+  // So that proxies spread again over the replicas that are there.
+  "grpc.max_connection_age_ms": 1_800_000,
+  "grpc.max_connection_age_grace_ms": 10_000,
+  // A proxy that is gone without a word does not keep its stream.
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+};
+
+/** Rejects when the metrics address cannot be had. */
+export async function startControl(
+  config: ControlConfig,
+  platform: ControlPlatform,
+): Promise<RunningControl> {
+  const { clock, log, certificate } = platform;
+  const metrics = createControlMetrics();
+  const source = createManifestSource(config.manifests);
+  const snapshots = followSource(source, config, { clock, log, metrics });
+  const { trustDomain } = config;
+  const discovery = createDiscoveryService({ trustDomain, snapshots, clock, metrics, log });
+  const server = new Server(limits);
+  server.addService(discoveryServiceDefinition, { deltaAggregatedResources: discovery.handler });
+  const state = { ready: false };
+  const http = await listenHttpEndpoint(
+    { host: config.metricsListen.ip, port: config.metricsListen.port },
+    createMetricsText(metrics.families),
+    () => state.ready,
+  );
+  const abort = new AbortController();
+  const listening = whenPresent(certificate, abort.signal).then(async (identity) => {
+    const credentials = createServerCredentials(identity, true);
+    const stop = certificate.subscribe((renewed) => {
+      if (renewed !== undefined) credentials.renew(renewed);
+    });
+    abort.signal.addEventListener("abort", stop);
+    const port = await bind(server, config.listen, credentials);
+    state.ready = true;
+    return port;
+  });
+  // Whoever awaits it hears of a failure; nobody needs to.
+  listening.catch(() => {});
+  return {
+    metricsPort: http.port,
+    listening,
+    async close() {
+      state.ready = false;
+      abort.abort(new Error("control was stopped"));
+      const stopped = drain(server, config, clock);
+      discovery.end();
+      await stopped;
+      snapshots.close();
+      source.close();
+      await http.close();
+    },
+  };
+}
+
+function whenPresent<T>(watch: Watch<T | undefined>, signal: AbortSignal): Promise<T> {
+  const now = watch.current();
+  if (now !== undefined) return Promise.resolve(now);
+  return new Promise((resolve, reject) => {
+    const stop = watch.subscribe((value) => {
+      if (value === undefined) return;
+      stop();
+      resolve(value);
+    });
+    signal.addEventListener("abort", () => {
+      stop();
+      reject(signal.reason as Error);
+    });
+  });
+}
+
+function bind(
+  server: Server,
+  listen: SocketAddress,
+  credentials: Parameters<Server["bindAsync"]>[1],
+): Promise<number> {
+  const host = listen.ip.includes(":") ? `[${listen.ip}]` : listen.ip;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`${host}:${listen.port}`, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+  });
+}
+
+function drain(server: Server, config: ControlConfig, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = clock.after(config.drainTime, () => server.forceShutdown());
+    server.tryShutdown(() => {
+      stop();
+      resolve();
+    });
+  });
+}

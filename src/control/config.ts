@@ -1,0 +1,176 @@
+/** The settings of the control program, read from its environment. */
+import { isIP } from "node:net";
+import { parsePort, type SocketAddress } from "../core/address.ts";
+import { readSettings, type SettingTable } from "../core/config-table.ts";
+import { type Millis, parseDuration } from "../core/duration.ts";
+import { logLevels } from "../core/log.ts";
+import { isTrustDomain } from "../core/spiffe-id.ts";
+
+const controlSettings = {
+  REMORA_CONTROL_MANIFESTS: {
+    doc: "comma list of folders and files with the mesh's objects; watched",
+    fallback: undefined,
+    parse: parsePaths,
+  },
+  REMORA_CONTROL_LISTEN: {
+    doc: "address of the discovery service, IP:port; port 0 takes a free one",
+    fallback: "[::]:15010",
+    parse: parseListenAddress,
+  },
+  REMORA_CONTROL_METRICS_LISTEN: {
+    doc: "address of /metrics, /ready and /live, IP:port",
+    fallback: "[::]:15014",
+    parse: parseListenAddress,
+  },
+  REMORA_CONTROL_CLUSTER_DOMAIN: {
+    doc: "the domain of Service names",
+    fallback: "cluster.local",
+    parse: parseName,
+  },
+  REMORA_CONTROL_ROOT_NAMESPACE: {
+    doc: "policies of this namespace hold in all namespaces",
+    fallback: "remora-system",
+    parse: parseName,
+  },
+  REMORA_CONTROL_NAMESPACE: {
+    doc: "namespace of the service itself, for its own identity",
+    fallback: "remora-system",
+    parse: parseName,
+  },
+  REMORA_CONTROL_SERVICE_ACCOUNT: {
+    doc: "service account of the service itself, for its own identity",
+    fallback: "remora-control",
+    parse: parseName,
+  },
+  REMORA_CONTROL_DRAIN_TIME: {
+    doc: "how long streams may take to end after SIGTERM",
+    fallback: "5s",
+    parse: parsePositiveDuration,
+  },
+  REMORA_CONTROL_LOG_LEVEL: {
+    doc: "fatal, error, warn, info, debug or trace",
+    fallback: "info",
+    parse: parseLogLevel,
+  },
+  REMORA_TRUST_DOMAIN: {
+    doc: "trust domain of every identity",
+    fallback: "cluster.local",
+    parse: parseTrustDomain,
+  },
+  REMORA_IDENTITY_ADDRESS: {
+    doc: "where certificates come from, as host:port",
+    fallback: "remora-identity.remora-system.svc.cluster.local:15012",
+    parse: parseHostAndPort,
+  },
+  REMORA_IDENTITY_ID: {
+    doc: "namespace/service-account that the identity service must prove",
+    fallback: "remora-system/remora-identity",
+    parse: parseAccount,
+  },
+  REMORA_TOKEN_FILE: {
+    doc: "the service's own token for audience remora",
+    fallback: "/var/run/secrets/remora/token/token",
+    parse: parseName,
+  },
+  REMORA_TRUST_BUNDLE_FILE: {
+    doc: "trust anchors in PEM; watched",
+    fallback: "/var/run/secrets/remora/bundle/ca.pem",
+    parse: parseName,
+  },
+} satisfies SettingTable;
+
+export interface ControlConfig {
+  readonly manifests: readonly string[];
+  readonly listen: SocketAddress;
+  readonly metricsListen: SocketAddress;
+  readonly clusterDomain: string;
+  readonly rootNamespace: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly drainTime: Millis;
+  readonly logLevel: string;
+  readonly trustDomain: string;
+  readonly identityAddress: string;
+  readonly identityAccount: AccountName;
+  readonly tokenFile: string;
+  readonly trustBundleFile: string;
+}
+
+export interface AccountName {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+/** Throws a ConfigError with every problem. */
+export function readControlConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+): ControlConfig {
+  const settings = readSettings(controlSettings, environment);
+  return {
+    manifests: settings.REMORA_CONTROL_MANIFESTS,
+    listen: settings.REMORA_CONTROL_LISTEN,
+    metricsListen: settings.REMORA_CONTROL_METRICS_LISTEN,
+    clusterDomain: settings.REMORA_CONTROL_CLUSTER_DOMAIN,
+    rootNamespace: settings.REMORA_CONTROL_ROOT_NAMESPACE,
+    namespace: settings.REMORA_CONTROL_NAMESPACE,
+    serviceAccount: settings.REMORA_CONTROL_SERVICE_ACCOUNT,
+    drainTime: settings.REMORA_CONTROL_DRAIN_TIME,
+    logLevel: settings.REMORA_CONTROL_LOG_LEVEL,
+    trustDomain: settings.REMORA_TRUST_DOMAIN,
+    identityAddress: settings.REMORA_IDENTITY_ADDRESS,
+    identityAccount: settings.REMORA_IDENTITY_ID,
+    tokenFile: settings.REMORA_TOKEN_FILE,
+    trustBundleFile: settings.REMORA_TRUST_BUNDLE_FILE,
+  };
+}
+
+function parsePaths(text: string): readonly string[] {
+  const paths = text.split(",").filter((path) => path !== "");
+  if (paths.length === 0) throw new Error("expected at least one folder or file");
+  return paths;
+}
+
+function parseListenAddress(text: string): SocketAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const ip = match?.[1] ?? match?.[2] ?? "";
+  const port = Number(match?.[3]);
+  if (isIP(ip) === 0 || !(port <= 65_535)) throw new Error("expected IP:port, such as [::]:15010");
+  return { ip, port };
+}
+
+function parseHostAndPort(text: string): string {
+  const colon = text.lastIndexOf(":");
+  if (colon < 1 || parsePort(text.slice(colon + 1)) === undefined) {
+    throw new Error("expected host:port");
+  }
+  return text;
+}
+
+function parseAccount(text: string): AccountName {
+  const [namespace = "", serviceAccount = "", ...rest] = text.split("/");
+  if (namespace === "" || serviceAccount === "" || rest.length > 0) {
+    throw new Error("expected NAMESPACE/SERVICE-ACCOUNT");
+  }
+  return { namespace, serviceAccount };
+}
+
+function parseName(text: string): string {
+  if (text.trim() === "") throw new Error("expected a text that is not empty");
+  return text;
+}
+
+function parseTrustDomain(text: string): string {
+  if (!isTrustDomain(text)) throw new Error("expected lower-case letters, digits, dots, dashes");
+  return text;
+}
+
+function parsePositiveDuration(text: string): Millis {
+  const duration = parseDuration(text);
+  if (duration === undefined || duration <= 0) throw new Error("expected a duration, such as 5s");
+  return duration;
+}
+
+function parseLogLevel(text: string): string {
+  if (!logLevels.some((level) => level === text)) throw new Error(`expected ${logLevels.join()}`);
+  return text;
+}
