@@ -7,6 +7,7 @@
 import { type Fault, needMore, refused } from "./fault.ts";
 import { collectHeaderFacts, type HeaderFacts } from "./header-facts.ts";
 import { type HeaderLine, parseHeaderLine } from "./header-line.ts";
+import { ordinaryName } from "./header-names.ts";
 import { latin1Slice } from "./latin1.ts";
 
 /** Larger heads are read but not remembered: an idle connection should not keep them. */
@@ -58,22 +59,32 @@ export class HeaderBlock {
   #parse(text: string, next: number): number {
     const lines = this.#lines;
     const last = text.length - 2;
+    const slots = this.facts.slots;
+    let isSame = true;
     let count = 0;
     for (let at = 0; at < last; count += 1) {
-      if (count === this.#maxLines) return this.#refuse(431, "too many header lines");
-      let line = lines[count];
-      if (line === undefined || !text.startsWith(line.text, at)) {
-        const parsed = parseHeaderLine(text, at);
-        if (typeof parsed === "string") return this.#refuse(400, parsed);
-        line = parsed;
-        lines[count] = line;
+      const old = lines[count];
+      if (old !== undefined && text.slice(at, at + old.text.length) === old.text) {
+        at += old.text.length;
+        continue;
       }
+      if (count === this.#maxLines) return this.#refuse(431, "too many header lines");
+      const line = parseHeaderLine(text, at, old);
+      if (typeof line === "string") return this.#refuse(400, line);
       at += line.text.length;
+      lines[count] = line;
+      const slot = slots[count];
+      // Another value under the same name: the facts of the head before hold, but for this one value.
+      if (slot !== undefined && line.name === old?.name && line.name.kind === ordinaryName) {
+        this.facts.headers[slot + 1] = line.value;
+      } else isSame = false;
     }
-    lines.length = count;
-    const facts = collectHeaderFacts(lines);
-    if (typeof facts === "string") return this.#refuse(400, facts);
-    this.facts = facts;
+    if (!isSame || count !== lines.length || slots.length !== count) {
+      lines.length = count;
+      const facts = collectHeaderFacts(lines);
+      if (typeof facts === "string") return this.#refuse(400, facts);
+      this.facts = facts;
+    }
     this.#remember(text);
     return next;
   }
@@ -83,6 +94,7 @@ export class HeaderBlock {
     this.#remembered = keep ? text : "";
     if (keep) return;
     this.#lines = [];
+    this.facts.slots = [];
     // V8's substrings keep the whole text alive; whoever stores one of these values must not store 64 KiB.
     const headers = this.facts.headers;
     for (let at = 1; at < headers.length; at += 2) headers[at] = copyText(headers[at] ?? "");
@@ -91,6 +103,7 @@ export class HeaderBlock {
   #refuse(status: number, detail: string): number {
     this.fault = { status, detail };
     this.#lines = [];
+    this.facts.slots = [];
     this.#remembered = "";
     return refused;
   }

@@ -26,6 +26,8 @@ export interface HeaderFacts {
   /** The first protocol offered or chosen by Upgrade; empty unless Connection lists `upgrade`. */
   upgrade: string;
   expectsContinue: boolean;
+  /** For each line where its pair stands in `headers`; empty when that cannot be said. */
+  slots: number[];
 }
 
 /** Headers that a Connection option may not take away: they frame, route, or are already dealt with. */
@@ -43,16 +45,18 @@ export function collectHeaderFacts(lines: readonly HeaderLine[]): HeaderFacts | 
     keepAlive: false,
     upgrade: "",
     expectsContinue: false,
+    slots: [],
   };
   let options = "";
   let offered = "";
   for (const line of lines) {
-    if (line.kind === ordinaryName) {
-      headers.push(line.name, line.value);
+    facts.slots.push(headers.length);
+    if (line.name.kind === ordinaryName) {
+      headers.push(line.name.text, line.value);
       continue;
     }
-    if (line.kind === connectionName) options += `,${line.value.toLowerCase()}`;
-    else if (line.kind === upgradeName) offered += `,${line.value}`;
+    if (line.name.kind === connectionName) options += `,${line.value.toLowerCase()}`;
+    else if (line.name.kind === upgradeName) offered += `,${line.value}`;
     else {
       const wrong = takeLine(facts, line);
       if (wrong !== undefined) return wrong;
@@ -77,7 +81,7 @@ export function parseContentLength(text: string): number {
 }
 
 function takeLine(facts: HeaderFacts, line: HeaderLine): string | undefined {
-  switch (line.kind) {
+  switch (line.name.kind) {
     case hostName:
       if (facts.host !== undefined) return "two host headers";
       facts.host = line.value;
@@ -94,7 +98,7 @@ function takeLine(facts: HeaderFacts, line: HeaderLine): string | undefined {
       return undefined;
     case expectName:
       if (line.value.toLowerCase() === "100-continue") facts.expectsContinue = true;
-      facts.headers.push(line.name, line.value);
+      facts.headers.push(line.name.text, line.value);
       return undefined;
     case hopByHopName:
       return undefined;
@@ -111,7 +115,7 @@ function takeContentLength(facts: HeaderFacts, line: HeaderLine): string | undef
     return facts.contentLength === length ? undefined : "two different content-lengths";
   }
   facts.contentLength = length;
-  facts.headers.push(line.name, line.value);
+  facts.headers.push(line.name.text, line.value);
   return undefined;
 }
 
@@ -121,13 +125,20 @@ function addOnce(headers: HeaderList, name: "te"): void {
 }
 
 function applyConnectionOptions(facts: HeaderFacts, options: string, offered: string): void {
+  if (options === ",keep-alive") {
+    facts.keepAlive = true;
+    return;
+  }
   for (const raw of options.split(",")) {
     const option = raw.trim();
     if (option === "" || !isToken(option)) continue;
     if (option === "close") facts.close = true;
     else if (option === "keep-alive") facts.keepAlive = true;
     else if (option === "upgrade") facts.upgrade = firstProtocol(offered);
-    else if (!unstrippable.has(option)) strip(facts.headers, option);
+    else if (!unstrippable.has(option)) {
+      strip(facts.headers, option);
+      facts.slots = [];
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { isValueByte } from "./characters.ts";
 import {
   contentLengthName,
   framingTwinName,
+  type HeaderName,
   lookUpHeaderName,
   transferEncodingName,
 } from "./header-names.ts";
@@ -10,50 +11,54 @@ import {
 export interface HeaderLine {
   /** The whole line with its CRLF, as it stood in the head. */
   readonly text: string;
-  readonly name: string;
-  readonly kind: number;
+  /** The name with its colon, as it was spelled. */
+  readonly spelling: string;
+  readonly name: HeaderName;
   readonly value: string;
 }
 
 const htab = 0x09;
 const lf = 0x0a;
-const cr = 0x0d;
 const space = 0x20;
-const colon = 0x3a;
 
-/** Parses the line that begins at `start`; gives what is wrong with it as a string when it is refused. */
-export function parseHeaderLine(block: string, start: number): HeaderLine | string {
-  const nameEnd = findColon(block, start);
+/**
+ * Parses the line that begins at `start`; gives what is wrong with it as a string when it is refused. `likely` is the
+ * line that stood here in the head before: its name is probably this one's as well.
+ */
+export function parseHeaderLine(
+  block: string,
+  start: number,
+  likely: HeaderLine | undefined,
+): HeaderLine | string {
+  const nameEnd = block.indexOf(":", start);
   if (nameEnd === -1) return "header line without a colon";
   if (nameEnd === start) return "header line with an empty name";
-  // Spaces before the colon and folded lines both fail here: neither is a token (RFC 9112 5.1, 5.2).
-  const name = lookUpHeaderName(block.slice(start, nameEnd));
+  const spelling = block.slice(start, nameEnd + 1);
+  // Spaces before the colon, folded lines and lines without a colon all fail here: what they make of the name is
+  // no token (RFC 9112 5.1, 5.2).
+  const name = likely?.spelling === spelling ? likely.name : lookUpHeaderName(spelling);
   if (name === undefined) return "header name with a character that is not allowed";
+  const lineEnd = block.indexOf("\r", nameEnd);
   let from = nameEnd + 1;
-  while (isBlank(block.charCodeAt(from))) from += 1;
-  let to = from;
-  while (isValueByte[block.charCodeAt(to)] === 1) to += 1;
-  if (block.charCodeAt(to) !== cr || block.charCodeAt(to + 1) !== lf) {
+  let to = lineEnd;
+  while (from < to && isBlank(block.charCodeAt(from))) from += 1;
+  while (to > from && isBlank(block.charCodeAt(to - 1))) to -= 1;
+  if (block.charCodeAt(lineEnd + 1) !== lf || !isValue(block, from, to)) {
     return "header value with a character that is not allowed";
   }
-  const end = to + 2;
-  while (to > from && isBlank(block.charCodeAt(to - 1))) to -= 1;
-  const text = block.slice(start, end);
+  const text = block.slice(start, lineEnd + 2);
   if (name.kind === framingTwinName) return "framing header spelled with an underscore";
   if (name.kind === contentLengthName || name.kind === transferEncodingName) {
     // Legal as padding, yet the classic disguise of these two: some parsers take the tab into the value.
     if (text.includes("\t")) return "tab in a framing header";
   }
-  return { text, name: name.text, kind: name.kind, value: block.slice(from, to) };
+  return { text, spelling, name, value: block.slice(from, to) };
 }
 
-function findColon(block: string, start: number): number {
-  for (let at = start; at < block.length; at += 1) {
-    const character = block.charCodeAt(at);
-    if (character === colon) return at;
-    if (character === cr) return -1;
-  }
-  return -1;
+function isValue(block: string, from: number, to: number): boolean {
+  let valid = 1;
+  for (let at = from; at < to; at += 1) valid &= isValueByte[block.charCodeAt(at)] as number;
+  return valid === 1;
 }
 
 function isBlank(character: number): boolean {

@@ -55,27 +55,24 @@ x-forwarded-proto x-frame-options x-powered-by x-real-ip x-request-id x-xss-prot
   /\s+/,
 );
 
-/** By spelling, `content-type` and `Content-Type` both; never grows, so that no peer can fill it. */
+/** By spelling with the colon, `content-type:` and `Content-Type:`; never grows, so that no peer can fill it. */
 const bySpelling = new Map<string, HeaderName>();
 for (const text of [...usualNames, ...kindByName.keys()]) {
   const name = { text, kind: kindByName.get(text) ?? ordinaryName };
-  bySpelling.set(text, name);
-  bySpelling.set(
-    text.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase()),
-    name,
-  );
+  bySpelling.set(`${text}:`, name);
+  bySpelling.set(`${text.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase())}:`, name);
 }
 const webSocketSpellings = ["Accept", "Extensions", "Key", "Protocol", "Version"];
 for (const part of webSocketSpellings) {
-  const name = bySpelling.get(`Sec-Websocket-${part}`);
-  if (name !== undefined) bySpelling.set(`Sec-WebSocket-${part}`, name);
+  const name = bySpelling.get(`Sec-Websocket-${part}:`);
+  if (name !== undefined) bySpelling.set(`Sec-WebSocket-${part}:`, name);
 }
 
-/** Gives undefined when the text is not a header name. */
+/** Takes the name with its colon; gives undefined when it is not a header name. */
 export function lookUpHeaderName(spelling: string): HeaderName | undefined {
   const known = bySpelling.get(spelling);
   if (known !== undefined) return known;
-  if (!isToken(spelling)) return undefined;
-  const text = spelling.toLowerCase();
-  return bySpelling.get(text) ?? { text, kind: ordinaryName };
+  const text = spelling.slice(0, -1).toLowerCase();
+  if (!isToken(text)) return undefined;
+  return bySpelling.get(`${text}:`) ?? { text, kind: ordinaryName };
 }
