@@ -1,5 +1,6 @@
 /** `remora up --detach`: starts the mesh as a program of its own, and waits until it is up. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -23,10 +24,19 @@ export async function upDetached(config: UpConfig): Promise<number> {
     );
   }
   const child = startSupervisor(config);
-  if (!(await isServing(config, child))) return await readFailure(child);
+  // Read from the start: what nobody reads is thrown away when the program ends.
+  const words: Buffer[] = [];
+  child.stderr?.on("data", (chunk: Buffer) => words.push(chunk));
+  const closed = once(child, "close");
+  if (!(await isServing(config, child))) {
+    await closed;
+    process.stderr.write(Buffer.concat(words));
+    return child.exitCode === null || child.exitCode === 0 ? 1 : child.exitCode;
+  }
   const mesh = connectMesh(config.stateRoot, config.name);
   const left = Math.max(0, config.timeout - (performance.now() - begin));
   const result = await mesh.ready(Math.round(left));
+  process.stderr.write(Buffer.concat(words));
   release(child);
   const seconds = ((performance.now() - begin) / 1_000).toFixed(1);
   if (result.notReady.length === 0) {
@@ -65,16 +75,8 @@ async function isServing(config: UpConfig, child: ChildProcess): Promise<boolean
   return false;
 }
 
-/** The program has said on stderr why it could not start. */
-async function readFailure(child: ChildProcess): Promise<number> {
-  for await (const chunk of child.stderr ?? []) process.stderr.write(chunk as Buffer);
-  return child.exitCode === null || child.exitCode === 0 ? 1 : child.exitCode;
-}
-
-/** The program lives on by itself. Its warnings so far are for the person who started it. */
+/** The program lives on by itself. */
 function release(child: ChildProcess): void {
-  const early: unknown = child.stderr?.read();
-  if (early instanceof Buffer) process.stderr.write(early);
   child.stderr?.destroy();
   child.unref();
 }

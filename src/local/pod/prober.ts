@@ -60,7 +60,9 @@ export function startProber(config: ProberConfig): () => void {
     cancelTimer = clock.after(delay, () => void ask());
   };
 
-  plan(seconds(probe.initialDelaySeconds ?? 0));
+  // Who asks in periods lets one pass first: a program that is just starting does not answer, and is not sick.
+  const firstDelay = probe.initialDelaySeconds ?? (config.eager ? 0 : period / 1_000);
+  plan(seconds(firstDelay));
   return () => {
     stopped.abort();
     cancelTimer();
