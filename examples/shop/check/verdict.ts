@@ -46,8 +46,8 @@ export interface Finding {
 
 /** Who calls whom in the shop. */
 const callerOf: Readonly<Record<string, string>> = { web: "shopper", catalog: "web", cart: "web" };
-/** Each is called by the kubelet and by Prometheus, who have no mesh identity. */
-const openPorts = new Set([15020]);
+/** Status pages of control plane and sidecars: asked by the kubelet and by Prometheus, who have no mesh identity. */
+const openPorts = new Set([15014, 15020]);
 
 /** One finding per thing that was checked; the check passes when all hold. */
 export function judge(evidence: Evidence): Finding[] {
