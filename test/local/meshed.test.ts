@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import { createRemora, eventually, needsPods } from "./remora.ts";
+
+describe("pods with sidecars", needsPods(), () => {
+  const remora = createRemora("meshed");
+  const inClient = (...command: string[]) => remora.succeed("exec", "client", "--", ...command);
+  const sidecarOf = async (name: string) => {
+    const pod = await remora.pod(name);
+    return pod.containers.find(({ sidecar }) => sidecar) ?? assert.fail(JSON.stringify(pod));
+  };
+
+  before(async () => {
+    await remora.succeed("up", "-f", "test/local/manifests/meshed.yaml", "--detach", "--no-watch");
+  });
+  after(() => remora[Symbol.asyncDispose]());
+
+  test("every pod has an identity and a sidecar that is ready, unless it opted out", async () => {
+    const server = await remora.pod("server");
+    assert.equal(server.identity, "spiffe://cluster.local/ns/meshed/sa/server");
+    const roles = server.containers.map(({ name, sidecar, ready }) => [name, sidecar, ready]);
+    assert.deepEqual(roles, [
+      ["remora-proxy", true, true],
+      ["server", false, true],
+      ["health", false, true],
+    ]);
+    const outside = await remora.pod("outside");
+    assert.equal(outside.identity, null);
+    assert.equal(
+      outside.containers.some(({ sidecar }) => sidecar),
+      false,
+    );
+  });
+
+  test("the control plane runs beside them and is listed on request", async () => {
+    const names = (await remora.pods("-n", "remora-system")).map(({ name }) => name);
+    assert.deepEqual(names, ["remora-identity", "remora-control"]);
+    assert.equal(
+      (await remora.pods()).some(({ name }) => names.includes(name)),
+      false,
+    );
+  });
+
+  test("a request to a Service is served by its pod, through both sidecars", async () => {
+    const answer = await inClient("curl", "-sS", "--fail", "http://server/");
+    assert.match(answer, /^red from server-/);
+    const { ip } = await remora.pod("server");
+    const metrics = await (await fetch(`http://${ip}:15020/metrics`)).text();
+    assert.match(
+      metrics,
+      /remora_requests_total\{direction="inbound",peer="spiffe:\/\/cluster.local\/ns\/meshed\/sa\/default"[^}]*\} [1-9]/,
+    );
+  });
+
+  test("the sidecar runs as its own user without capabilities, and holds its annotations", async () => {
+    const { pid } = await sidecarOf("server");
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    assert.match(status, /^CapEff:\t0+$/m);
+    assert.match(status, /^CapBnd:\t0+$/m);
+    assert.match(status, /^NoNewPrivs:\t1$/m);
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    assert.ok(environment.includes("REMORA_LOG_LEVEL=debug"));
+    assert.ok(environment.includes("REMORA_DRAIN_TIME=2s"));
+    assert.ok(environment.includes("REMORA_INBOUND_PROTOCOLS=8080=http1,9000=grpc"));
+  });
+
+  test("the app sees neither the sidecar's token nor its admin socket", async () => {
+    for (const path of ["/var/run/secrets/remora", "/var/run/remora"]) {
+      assert.equal((await remora.run("exec", "client", "--", "test", "-e", path)).code, 1, path);
+    }
+  });
+
+  test("a pod's own init container runs behind the sidecar", async () => {
+    assert.match(await remora.succeed("logs", "server", "-c", "early"), /from outside/);
+  });
+
+  test("a Job with a sidecar ends", async () => {
+    await eventually(async () => (await remora.succeed("ps")).includes("Succeeded"));
+    assert.match(await remora.succeed("logs", "job/job"), /^red from server-/m);
+    assert.equal((await sidecarOf("job")).pid, null);
+  });
+
+  test("probes reach the app through the relay, and its bad news come back", async () => {
+    await inClient("curl", "-sS", "http://server/unready");
+    await eventually(async () => !(await remora.pod("server")).ready);
+    assert.match(await remora.succeed("ps"), /container server runs and is not ready: .*503/);
+  });
+
+  test("a killed sidecar is started again, and the pod serves as before", async () => {
+    const { pid } = await sidecarOf("client");
+    process.kill(pid ?? assert.fail("no sidecar"), "SIGKILL");
+    await eventually(async () => {
+      const { ready, restarts, pid: now } = await sidecarOf("client");
+      return (ready && restarts === 1 && now !== pid) || `restarts ${restarts}`;
+    });
+    const { ip } = await remora.pod("outside");
+    assert.match(await inClient("curl", "-sS", "--fail", `http://${ip}:8080/`), /from outside/);
+  });
+});
