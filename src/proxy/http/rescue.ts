@@ -1,6 +1,11 @@
 /** The one translation out: what each error code looks like to an HTTP client, to a gRPC client and in the log. */
 import type { ErrorCode } from "../../core/mesh-error.ts";
 import type { HeaderList, RequestHead, ResponseHead } from "../../protocol/exchange.ts";
+import {
+  createTrailersOnly,
+  grpcStatusTrailers,
+  isGrpcContentType,
+} from "../../protocol/grpc/trailers-only.ts";
 
 interface Rescue {
   readonly status: number;
@@ -82,7 +87,7 @@ export function isGrpc(head: RequestHead): boolean {
   const { headers } = head;
   for (let index = 0; index < headers.length; index += 2) {
     if (headers[index] !== "content-type") continue;
-    return (headers[index + 1] as string).startsWith("application/grpc");
+    return isGrpcContentType(headers[index + 1] as string);
   }
   return false;
 }
@@ -92,16 +97,19 @@ export function rescue(fault: Fault, grpc: boolean): ResponseHead {
   const entry = table[fault.code];
   const proxyStatus = `remora; error=${entry.proxyError}; details="${fault.code}: ${quoted(fault.detail)}"`;
   if (grpc) {
-    const headers = ["content-type", "application/grpc", ...grpcTrailers(fault)];
-    return { status: 200, headers: [...headers, "proxy-status", proxyStatus] };
+    const { status, headers } = createTrailersOnly(entry.grpcStatus, grpcMessage(fault));
+    return { status, headers: [...headers, "proxy-status", proxyStatus] };
   }
   return { status: entry.status, headers: ["content-length", "0", "proxy-status", proxyStatus] };
 }
 
 /** The end of a gRPC call that was cut after its response had begun. */
 export function grpcTrailers(fault: Fault): HeaderList {
-  const message = encodeURI(`remora: ${fault.code}: ${fault.detail}`).replace(/%20/g, " ");
-  return ["grpc-status", String(table[fault.code].grpcStatus), "grpc-message", message];
+  return grpcStatusTrailers(table[fault.code].grpcStatus, grpcMessage(fault));
+}
+
+function grpcMessage(fault: Fault): string {
+  return `remora: ${fault.code}: ${fault.detail}`;
 }
 
 /** A structured-field string may hold printable ASCII only, with quotes and backslashes escaped (RFC 8941 3.3.3). */

@@ -12,6 +12,7 @@ import type {
   Reset,
   ResponseHead,
 } from "../../protocol/exchange.ts";
+import { encodeMessage, PREFIX_LENGTH } from "../../protocol/grpc/message-framing.ts";
 import { createHttp1Client } from "../../protocol/http1/client.ts";
 import { createHttp2Client } from "../../protocol/http2/client.ts";
 import { connectTcp, connectTlsUnverified } from "../transport/connect.ts";
@@ -82,8 +83,6 @@ async function askGrpc(
   const socket = await connectTcp({ ip: podIp, port: probe.port });
   const service = Buffer.from(probe.service ?? "");
   const message = service.length === 0 ? service : Buffer.from([0x0a, service.length, ...service]);
-  const prefix = Buffer.alloc(5);
-  prefix.writeUInt32BE(message.length, 1);
   const head: RequestHead = {
     method: "POST",
     scheme: "http",
@@ -93,10 +92,11 @@ async function askGrpc(
     headers: ["content-type", "application/grpc", "te", "trailers"],
     version: 20,
   };
-  const body = Buffer.concat([prefix, message]);
-  const answer = await exchange(new Wire(wires, upstream(socket), http2), head, body, limitMillis);
+  const wire = new Wire(wires, upstream(socket), http2);
+  const answer = await exchange(wire, head, encodeMessage(message), limitMillis);
   if (answer.grpcStatus !== "0") return `health check ended with gRPC status ${answer.grpcStatus}`;
-  const status = answer.body.length >= 7 && answer.body[5] === 0x08 ? answer.body[6] : 0;
+  const response = answer.body.subarray(PREFIX_LENGTH);
+  const status = response[0] === 0x08 ? response[1] : 0;
   return status === servingStatus ? undefined : `health check says ${status}, not SERVING`;
 }
 

@@ -2,7 +2,7 @@
 
 import { createServer, type Server, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
-import { createServer as createTlsServer, type SecureContext, type TLSSocket } from "node:tls";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { MeshError } from "../../core/mesh-error.ts";
 
 export interface Listener {
@@ -104,5 +104,3 @@ function listenerOf(server: Server): Listener {
     close: () => void server.close(),
   };
 }
-
-export type { SecureContext };
