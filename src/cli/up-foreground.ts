@@ -20,6 +20,13 @@ export async function upForeground(config: UpConfig, quiet: boolean): Promise<nu
   });
   const stop = (): void => ended.resolve();
   endOnSignals(stop);
+  let code = 0;
+  process.on("uncaughtException", (error) => {
+    // A mesh that cannot go on ends as a whole; half of one would look like an app's failure.
+    write(`remora | the mesh ends, since its runner failed: ${error.message}\n`);
+    code = 1;
+    stop();
+  });
   try {
     await serveApi(mesh, stop);
     if (quiet) {
@@ -37,7 +44,7 @@ export async function upForeground(config: UpConfig, quiet: boolean): Promise<nu
   } finally {
     await mesh.stop();
   }
-  return 0;
+  return code;
 }
 
 function endOnSignals(stop: () => void): void {

@@ -1,7 +1,14 @@
 /** The control plane as pods of the local mesh: identity and control in `remora-system`, found by the names of a cluster. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Container, EnvVar, KnownObject, Pod, Service, Volume } from "../api/kubernetes.ts";
+import type {
+  Container,
+  Deployment,
+  EnvVar,
+  KnownObject,
+  Service,
+  Volume,
+} from "../api/kubernetes.ts";
 import type { Programs } from "./programs.ts";
 
 export const systemNamespace = "remora-system";
@@ -42,26 +49,26 @@ export interface ControlPlaneConfig {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Pods, Services, accounts and namespace of the control plane. */
+/** Deployments, Services and namespace of the control plane. */
 export function createControlPlane(config: ControlPlaneConfig): readonly KnownObject[] {
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: systemNamespace } },
-    createIdentityPod(config),
+    createIdentity(config),
     createService("remora-identity", 15_012),
-    createControlPod(config),
+    createControl(config),
     createService("remora-control", 15_010),
   ];
 }
 
-function createIdentityPod({
+function createIdentity({
   programs,
   folders,
   jwksFile,
   tokenIssuer,
   trustDomain,
   environment,
-}: ControlPlaneConfig): Pod {
-  return createPod(
+}: ControlPlaneConfig): Deployment {
+  return createDeployment(
     "remora-identity",
     {
       name: "identity",
@@ -90,13 +97,13 @@ function createIdentityPod({
   );
 }
 
-function createControlPod({
+function createControl({
   programs,
   folders,
   trustDomain,
   environment,
-}: ControlPlaneConfig): Pod {
-  return createPod(
+}: ControlPlaneConfig): Deployment {
+  return createDeployment(
     "remora-control",
     {
       name: "control",
@@ -142,7 +149,11 @@ function takeSettings(
 }
 
 /** Not in the mesh: the control plane serves sidecars, and has its own mTLS. */
-function createPod(name: string, container: Container, volumes: readonly Volume[]): Pod {
+function createDeployment(
+  name: string,
+  container: Container,
+  volumes: readonly Volume[],
+): Deployment {
   const labels = { app: name, "remora.dev/inject": "disabled" };
   // Root without any capability: the owner of the private folders, and nothing more.
   const securityContext = {
@@ -151,16 +162,17 @@ function createPod(name: string, container: Container, volumes: readonly Volume[
     readOnlyRootFilesystem: true,
     capabilities: { drop: ["ALL"] },
   };
+  const spec = {
+    serviceAccountName: name,
+    terminationGracePeriodSeconds: 5,
+    containers: [{ ...container, securityContext }],
+    volumes,
+  };
   return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name, namespace: systemNamespace, labels },
-    spec: {
-      serviceAccountName: name,
-      terminationGracePeriodSeconds: 5,
-      containers: [{ ...container, securityContext }],
-      volumes,
-    },
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, namespace: systemNamespace },
+    spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels }, spec } },
   };
 }
 

@@ -9,6 +9,8 @@ import { explainNotReady, whyNotReady } from "./report.ts";
 
 /** A program that fails at its start does so within this time; without a probe it looks ready until then. */
 const settleTime = millis(500);
+/** How long news of the last ready pod needs to reach the sidecars of the others; whoever waited may call it at once. */
+const newsTime = millis(200);
 /** What a person reads without scrolling. */
 const shownLines = 5;
 
@@ -34,8 +36,8 @@ export async function waitReady(
     await until(fleet, clock, end, () => isUp() || isOver());
     if (!isUp()) break;
     const before = countRestarts(fleet);
-    if (fleet.members().every(isProbed)) break;
-    await new Promise<void>((resolve) => void clock.after(settleTime, resolve));
+    const pause = fleet.members().every(isProbed) ? newsTime : settleTime;
+    await new Promise<void>((resolve) => void clock.after(pause, resolve));
     if (isUp() && countRestarts(fleet) === before) break;
   }
   return { pods: fleet.members().length, notReady: findNotReady(fleet, logs) };

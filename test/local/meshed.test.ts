@@ -35,7 +35,7 @@ describe("pods with sidecars", needsPods(), () => {
 
   test("the control plane runs beside them and is listed on request", async () => {
     const names = (await remora.pods("-n", "remora-system")).map(({ name }) => name);
-    assert.deepEqual(names, ["remora-identity", "remora-control"]);
+    assert.match(names.join(), /^remora-identity-[^,]+,remora-control-[^,]+$/);
     assert.equal(
       (await remora.pods()).some(({ name }) => names.includes(name)),
       false,
