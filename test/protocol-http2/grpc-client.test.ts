@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import * as grpc from "@grpc/grpc-js";
 import { systemClock } from "../../src/core/clock.ts";
-import { type GrpcClient, GrpcError } from "../../src/protocol/grpc/client.ts";
+import type { GrpcClient, GrpcError } from "../../src/protocol/grpc/client.ts";
 import { createGrpcClient, type GrpcDial } from "../../src/protocol/grpc/create-client.ts";
 import { attachEngine } from "./socket-host.ts";
 

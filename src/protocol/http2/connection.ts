@@ -7,6 +7,7 @@ import type {
   Reset,
   ResponseHead,
 } from "../exchange.ts";
+import { DataReceiver } from "./data-receiver.ts";
 import { type FrameHandler, FrameParser } from "./frame-parser.ts";
 import { HeadBlock } from "./head-block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
@@ -36,14 +37,7 @@ import {
   type ResolvedSettings,
   resolveSettings,
 } from "./settings.ts";
-import {
-  canReceive,
-  canSend,
-  closed,
-  receiveData,
-  receiveHeaders,
-  type StreamState,
-} from "./state.ts";
+import { canReceive, canSend, closed, receiveHeaders, type StreamState } from "./state.ts";
 import { createHttp2Stats, type Http2Stats } from "./stats.ts";
 import type { Stream } from "./stream.ts";
 import { StreamTable, type StreamTableOwner } from "./stream-table.ts";
@@ -99,8 +93,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
   readonly #decoder: HpackDecoder;
   readonly #parser: FrameParser;
   readonly #flow: ReceiveFlow;
-  #dataStream: Stream | undefined = undefined;
-  #dataEnd = false;
+  readonly #data: DataReceiver;
   #finished = false;
   #settingsAcked = false;
   #pingOut = false;
@@ -120,6 +113,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
     this.#flow = new ReceiveFlow(this.sender, this.settings);
     const { sender, budgets, stats } = this;
     this.streams = new StreamTable(this, { sender, flow: this.#flow, budgets, stats });
+    this.#data = new DataReceiver(this, { streams: this.streams, flow: this.#flow, budgets });
     this.head = new HeadBlock(this.limits);
     this.#decoder = new HpackDecoder(this.settings.headerTableSize);
     this.#parser = new FrameParser(this, this.settings.maxFrameSize, this.limits);
@@ -246,66 +240,11 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
   }
 
   onDataFrame(streamId: number, length: number, dataLength: number, end: boolean): void {
-    this.#dataStream = undefined;
-    if (!this.#flow.take(length)) {
-      return this.onBroken(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
-    }
-    if (dataLength > 0) this.budgets.usefulFrameReceived();
-    else if (!end && (this.budgets.emptyData -= 1) < 0) return this.flood("emptyData");
-    const stream = this.streams.get(streamId);
-    if (stream === undefined) {
-      this.#flow.owe(length);
-      return this.onStrayFrame(streamId, "DATA");
-    }
-    const problem = this.#checkData(stream, length, dataLength, end);
-    if (problem !== "") {
-      this.#flow.owe(length);
-      return this.streams.malformed(stream, problem);
-    }
-    // A state error or a window error has ended the stream already.
-    if (stream.state === closed) return this.#flow.owe(length);
-    if (length > dataLength) {
-      this.#flow.owe(length - dataLength);
-      this.#flow.oweStream(stream, length - dataLength);
-    }
-    this.#dataStream = stream;
-    this.#dataEnd = end;
-  }
-
-  #checkData(stream: Stream, length: number, dataLength: number, end: boolean): string {
-    const next = receiveData(stream.state, end);
-    if (next < 0) {
-      this.streams.fail(stream, -next, "DATA after END_STREAM");
-      return "";
-    }
-    if (!stream.headReceived) return "DATA before HEADERS";
-    stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) {
-      this.streams.fail(stream, FLOW_CONTROL_ERROR, "more DATA than the stream's window");
-      return "";
-    }
-    stream.received += dataLength;
-    if (stream.bodiless && dataLength > 0) return "body where there is none";
-    if (stream.expected < 0) return "";
-    const wrong = end ? stream.received !== stream.expected : stream.received > stream.expected;
-    return wrong ? "content-length differs from the body" : "";
+    this.#data.onFrame(streamId, length, dataLength, end);
   }
 
   onDataPiece(piece: Buffer, last: boolean): void {
-    const stream = this.#dataStream;
-    if (stream === undefined || stream.state === closed) {
-      if (stream !== undefined) this.#flow.owe(piece.length);
-      return;
-    }
-    const end = last && this.#dataEnd;
-    if (end) stream.state = receiveData(stream.state, true) as StreamState;
-    if (stream.reader === undefined) {
-      this.#flow.owe(piece.length);
-    } else if (end || piece.length > 0) {
-      stream.ungranted += piece.length;
-      stream.reader.onData(piece, end);
-    }
-    if (end) this.streams.endIfClosed(stream);
+    this.#data.onPiece(piece, last);
   }
 
   onPriority(streamId: number, dependency: number): void {
