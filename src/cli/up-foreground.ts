@@ -1,6 +1,7 @@
 /** `remora up`: the mesh lives as long as this program, which shows its logs. */
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
+import type { ReadyResult } from "../local/api/messages.ts";
 import { serveApi } from "../local/api/server.ts";
 import { systemNamespace } from "../local/control-plane.ts";
 import { type Mesh, startMesh } from "../local/mesh.ts";
@@ -20,6 +21,8 @@ export async function upForeground(config: UpConfig, quiet: boolean): Promise<nu
   });
   const stop = (): void => ended.resolve();
   endOnSignals(stop);
+  // Whoever read the logs has gone (`remora up … | head`): the mesh ends in order, not in the middle of a write.
+  process.stdout.removeAllListeners("error").on("error", stop);
   let code = 0;
   process.on("uncaughtException", (error) => {
     // A mesh that cannot go on ends as a whole; half of one would look like an app's failure.
@@ -37,7 +40,9 @@ export async function upForeground(config: UpConfig, quiet: boolean): Promise<nu
       write = (text) => void file.write(text);
     } else {
       showLogs(mesh);
-      void announce(mesh, config, begin, write);
+      void Promise.race([mesh.whenReady(config.timeout), ended.promise]).then((result) => {
+        if (result !== undefined) write(describeStart(mesh.name, result, begin));
+      });
     }
     await ended.promise;
     if (!quiet) write("remora | ending the mesh; once more Ctrl-C ends it at once\n");
@@ -72,17 +77,10 @@ function isWorthShowing(text: string): boolean {
   return !/"level":"?(info|debug|trace|30|20|10)\b/.test(text);
 }
 
-async function announce(
-  mesh: Mesh,
-  config: UpConfig,
-  begin: number,
-  write: (text: string) => void,
-): Promise<void> {
-  const result = await mesh.whenReady(config.timeout);
+function describeStart(name: string, result: ReadyResult, begin: number): string {
   const seconds = ((performance.now() - begin) / 1_000).toFixed(1);
   if (result.notReady.length === 0) {
-    write(`remora | mesh ${mesh.name} is up: ${result.pods} pods ready after ${seconds} s\n`);
-  } else {
-    write(`remora | not ready after ${seconds} s:\n${formatNotReady(result)}`);
+    return `remora | mesh ${name} is up: ${result.pods} pods ready after ${seconds} s\n`;
   }
+  return `remora | not ready after ${seconds} s:\n${formatNotReady(result)}`;
 }

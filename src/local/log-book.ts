@@ -10,33 +10,39 @@ export interface LogLine {
 /** Begins the runner's own remarks between the lines of a container. */
 export const remarkPrefix = "[remora] ";
 
-/** Lines that are kept of one container; enough to read back a start, and about a megabyte at worst. */
-const keptLines = 2_000;
+/** What is kept of one container: enough to read back a start, and little enough to keep for hundreds of them. */
+const keptCharacters = 512 * 1024;
+
+interface Shelf {
+  readonly lines: LogLine[];
+  characters: number;
+}
 
 export class LogBook {
-  readonly #lines = new Map<string, LogLine[]>();
+  readonly #shelves = new Map<string, Shelf>();
   readonly #listeners = new Set<(line: LogLine) => void>();
 
   append(line: LogLine): void {
     const key = keyOf(line);
-    const lines = this.#lines.get(key) ?? [];
-    this.#lines.set(key, lines);
-    lines.push(line);
-    // Cut in blocks: shifting by one line each time would cost as much as the lines.
-    if (lines.length > keptLines * 1.25) lines.splice(0, lines.length - keptLines);
+    const shelf = this.#shelves.get(key) ?? { lines: [], characters: 0 };
+    this.#shelves.set(key, shelf);
+    shelf.lines.push(line);
+    shelf.characters += sizeOf(line);
+    // Cut to half at once: a cut for each line would cost more than the lines.
+    if (shelf.characters > keptCharacters) cutToHalf(shelf);
     for (const listener of Array.from(this.#listeners)) listener(line);
   }
 
   /** The kept lines of one container, oldest first. */
   read(from: Omit<LogLine, "text">): readonly LogLine[] {
-    return this.#lines.get(keyOf(from)) ?? [];
+    return this.#shelves.get(keyOf(from))?.lines ?? [];
   }
 
   /** Forgets a pod that is gone. */
   forget(namespace: string, pod: string): void {
     const prefix = keyOf({ namespace, pod, container: "" });
-    for (const key of Array.from(this.#lines.keys())) {
-      if (key.startsWith(prefix)) this.#lines.delete(key);
+    for (const key of Array.from(this.#shelves.keys())) {
+      if (key.startsWith(prefix)) this.#shelves.delete(key);
     }
   }
 
@@ -49,4 +55,19 @@ export class LogBook {
 
 function keyOf({ namespace, pod, container }: Omit<LogLine, "text">): string {
   return `${namespace}/${pod}/${container}`;
+}
+
+/** An empty line costs something too. */
+function sizeOf(line: LogLine): number {
+  return line.text.length + 32;
+}
+
+function cutToHalf(shelf: Shelf): void {
+  let count = 0;
+  for (const line of shelf.lines) {
+    if (shelf.characters <= keptCharacters / 2) break;
+    shelf.characters -= sizeOf(line);
+    count += 1;
+  }
+  shelf.lines.splice(0, count);
 }

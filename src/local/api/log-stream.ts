@@ -6,6 +6,8 @@ import { UserError } from "../user-error.ts";
 
 type Query = (name: string) => string | undefined;
 
+const maxUnread = 4 * 1024 * 1024;
+
 /** `target`, `namespace`, `container` (default: the first app), `all`, `tail`, `follow`. */
 export function streamLogs(mesh: Mesh, query: Query, response: ServerResponse): void {
   const { pod } = mesh.find(query("target") ?? "", query("namespace")).running;
@@ -31,7 +33,10 @@ export function streamLogs(mesh: Mesh, query: Query, response: ServerResponse): 
   }
   const stop = mesh.logs.follow((line) => {
     const fits = line.pod === name && line.namespace === namespace;
-    if (fits && chosen.includes(line.container)) response.write(format(line));
+    if (!fits || !chosen.includes(line.container)) return;
+    response.write(format(line));
+    // A reader that does not read must not make the mesh keep its lines for it.
+    if (response.writableLength > maxUnread) response.destroy();
   });
   response.on("close", stop);
   mesh.onStop(() => response.end());
