@@ -23,6 +23,11 @@ const options: Options = {
   removeNodeProtocol: false,
   // A program is one file: a pod then reads one file and Node's compile cache holds one entry.
   noExternal: [/.*/],
+  // V8 keeps a program's text for as long as it runs; names stay, so that stack traces can be read.
+  esbuildOptions: (build) => {
+    build.minifyWhitespace = true;
+    build.minifySyntax = true;
+  },
   // CommonJS packages inside an ES module bundle still call require() for Node's built-ins.
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',

@@ -1,5 +1,6 @@
 /** The two containers and three volumes that the patch adds, as plain values. */
 import type { Container, EnvVar, SecurityContext, Volume } from "../src/api/kubernetes.ts";
+import { sidecarEnvironment } from "../src/core/node-runtime.ts";
 import {
   type InjectionOptions,
   initContainerName,
@@ -147,5 +148,6 @@ function settingsEnv(tuning: Tuning, options: InjectionOptions): EnvVar[] {
     { name: "REMORA_ACCESS_LOG", value: tuning.accessLog },
     { name: "REMORA_DRAIN_TIME", value: tuning.drainTime },
     { name: "REMORA_OPAQUE_PORTS", value: tuning.opaquePorts },
+    ...Object.entries(sidecarEnvironment).map(([name, value]) => ({ name, value })),
   ];
 }

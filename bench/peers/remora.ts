@@ -1,5 +1,6 @@
 /** Remora as it is built in dist/: two sidecars, redirection by its init program, certificates and discovery by its own. */
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { sidecarEnvironment, sidecarNodeFlags } from "../../src/core/node-runtime.ts";
 import type { Peer, Traffic } from "../peer.ts";
 import { run } from "../site/command.ts";
 import { launch, type RunningProgram, runInside } from "../site/launch.ts";
@@ -8,9 +9,6 @@ import type { Site } from "../site/site.ts";
 import { type BenchMesh, createBenchMesh, type Sidecar, serviceAddress } from "./remora-mesh.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
-
-/** As the local mesh and the chart start it. */
-const proxyFlags = ["--disable-warning=ExperimentalWarning", "--max-heap-size=48"];
 const proxyUid = 15_008;
 
 export const remora: Peer = {
@@ -83,7 +81,7 @@ async function startPlane(site: Site, mesh: BenchMesh, name: "identity" | "contr
 
 async function redirect(site: Site, sidecar: Sidecar): Promise<void> {
   const place = { namespace: sidecar.namespace, core: site.cores.load, env: sidecar.initEnv };
-  await runInside("init", [process.execPath, ...proxyFlags, bundle("init")], place);
+  await runInside("init", [process.execPath, ...sidecarNodeFlags, bundle("init")], place);
 }
 
 function waitForReady(site: Site, sidecar: Sidecar): Promise<() => Promise<bigint>> {
@@ -92,8 +90,12 @@ function waitForReady(site: Site, sidecar: Sidecar): Promise<() => Promise<bigin
 }
 
 function startSidecar(site: Site, sidecar: Sidecar): RunningProgram {
-  const place = { namespace: sidecar.namespace, core: site.cores.proxies, env: sidecar.env };
-  const command = [process.execPath, ...proxyFlags, bundle("proxy")];
+  const place = {
+    namespace: sidecar.namespace,
+    core: site.cores.proxies,
+    env: { ...sidecarEnvironment, ...sidecar.env },
+  };
+  const command = [process.execPath, ...sidecarNodeFlags, bundle("proxy")];
   return launch(`remora ${sidecar.name}`, command, { ...place, user: proxyUid });
 }
 

@@ -4,6 +4,7 @@ import { ConfigError } from "../core/config-table.ts";
 import { createLog } from "../core/log.ts";
 import { startProxy } from "../proxy/app.ts";
 import { type ProxyConfig, readProxyConfig } from "../proxy/config.ts";
+import { releaseMemory } from "../proxy/status/memory.ts";
 import { originalDestinationOf } from "../proxy/transport/original-destination.ts";
 
 const config = readConfig();
@@ -31,7 +32,7 @@ async function run(config: ProxyConfig): Promise<void> {
     process.once("SIGINT", stop);
     await proxy.ready;
     // Start-up leaves garbage that V8 would keep for as long as the pod is idle.
-    globalThis.gc?.();
+    releaseMemory();
     log.info({ startMillis: Math.round(performance.now()) }, "ready");
   } catch (error) {
     log.fatal({ err: error }, "cannot start");

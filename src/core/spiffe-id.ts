@@ -13,7 +13,8 @@ export interface SpiffeIdParts {
 
 /** SPIFFE-ID.md 2.3: longer ones need not be supported. */
 const maxLength = 2048;
-const trustDomainPattern = /^[a-z0-9._-]{1,255}$/;
+const maxTrustDomainLength = 255;
+const trustDomainPattern = /^[a-z0-9._-]+$/;
 const segmentPattern = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
 
 /** Gives undefined for any other form, also for SPIFFE IDs that are legal but have another path. */
@@ -40,7 +41,7 @@ export function spiffeIdParts(id: SpiffeId): SpiffeIdParts {
 
 /** Whether the text may name a trust domain (SPIFFE-ID.md 2.1). */
 export function isTrustDomain(text: string): boolean {
-  return trustDomainPattern.test(text);
+  return text.length <= maxTrustDomainLength && trustDomainPattern.test(text);
 }
 
 function readParts(text: string): SpiffeIdParts | undefined {

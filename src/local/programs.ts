@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { sidecarNodeFlags } from "../core/node-runtime.ts";
 
 export type ProgramName = "init" | "proxy" | "identity" | "control";
 
@@ -16,10 +17,10 @@ export interface Programs {
 /** The warning about FFI says nothing that the reader of a pod's log could act on. */
 const quiet = "--disable-warning=ExperimentalWarning";
 
-/** Without a cap on its heap a sidecar grows until the kernel kills it (Node sizes it by the machine). */
+/** Without a cap a heap grows by the size of the machine. */
 const flags: Readonly<Record<ProgramName, readonly string[]>> = {
   init: [quiet],
-  proxy: [quiet, "--max-heap-size=48", "--expose-gc"],
+  proxy: sidecarNodeFlags,
   identity: [quiet, "--max-heap-size=128"],
   control: [quiet, "--max-heap-size=256"],
 };

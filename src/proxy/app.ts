@@ -18,6 +18,7 @@ import { createControlPlaneClient } from "./control-plane.ts";
 import { type DataPath, startDataPath } from "./data-path.ts";
 import { createDiscoveryClient, type DiscoveryClient } from "./discovery/client.ts";
 import { statusPort } from "./ports.ts";
+import { releaseWhenQuiet } from "./status/memory.ts";
 import { statusPages } from "./status/pages.ts";
 import { askApplication } from "./status/probe-relay.ts";
 import { createReadiness } from "./status/readiness.ts";
@@ -57,6 +58,7 @@ export async function startProxy(
   const discovery = openDiscovery(config, platform, wires, credentials);
   const workload = describeWorkload(config, platform, credentials, discovery);
   const lateness = watchLoop(wires);
+  releaseWhenQuiet(wires);
 
   const metrics = createScrape([
     ...listFamilies(workload.meters.families),

@@ -47,6 +47,7 @@ const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
 const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
@@ -121,7 +122,7 @@ export function openPacketSocket(interfaceName: string): PacketSocket {
   try {
     const size = Buffer.alloc(4);
     size.writeInt32LE(captureBufferSize);
-    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, size);
+    setReceiveBuffer(fd, size);
     const membership = Buffer.alloc(16);
     membership.writeInt32LE(index, 0);
     membership.writeUInt16LE(PACKET_MR_PROMISC, 4);
@@ -158,6 +159,15 @@ function packetReader(fd: number): PacketSocket {
     },
     close: () => void functions.close(fd),
   };
+}
+
+/** Beyond the machine's limit where that is allowed, up to it elsewhere. */
+function setReceiveBuffer(fd: number, size: Uint8Array): void {
+  try {
+    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, size);
+  } catch {
+    setOption(fd, SOL_SOCKET, SO_RCVBUF, size);
+  }
 }
 
 function setOption(fd: number, level: number, name: number, value: Uint8Array): void {

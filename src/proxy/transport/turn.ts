@@ -8,6 +8,8 @@ export interface Flushable {
 export interface Turn {
   /** Calls `flush` once in this turn; the caller makes sure that it is not queued twice. */
   queue(item: Flushable): void;
+  /** How many were flushed so far: a measure of how busy the process is. */
+  readonly flushes: number;
 }
 
 /**
@@ -17,8 +19,10 @@ export interface Turn {
 export function createTurn(schedule: (run: () => void) => void = setImmediate): Turn {
   let waiting: Flushable[] = [];
   let spare: Flushable[] = [];
+  let flushes = 0;
   const run = (): void => {
     const items = waiting;
+    flushes += items.length;
     waiting = spare;
     spare = items;
     for (const item of items) item.flush();
@@ -27,6 +31,9 @@ export function createTurn(schedule: (run: () => void) => void = setImmediate): 
   return {
     queue(item) {
       if (waiting.push(item) === 1) schedule(run);
+    },
+    get flushes() {
+      return flushes;
     },
   };
 }

@@ -1,0 +1,33 @@
+/** Gives memory back: V8 keeps what a start or a burst took until something asks it to look. */
+import type { WireContext } from "../transport/wire.ts";
+
+/** Writes per second from which on a sidecar counts as busy: below it, garbage collects slower than it matters. */
+const busyFlushes = 200;
+
+/** A pause in the load of this many seconds ends a burst; a collection costs about 20 ms, so it must be worth it. */
+const quietSeconds = 20;
+
+/** The collection that also shrinks the young generation and drops compiled code that was not used lately. */
+export function releaseMemory(): void {
+  const gc = globalThis.gc as ((options?: object) => void) | undefined;
+  gc?.({ type: "major", flavor: "last-resort" });
+}
+
+/** Releases memory once after each burst. */
+export function releaseWhenQuiet(context: WireContext, release: () => void = releaseMemory): void {
+  let seen = context.turn.flushes;
+  let busy = false;
+  let quiet = 0;
+  context.tickers.add(() => {
+    const flushes = context.turn.flushes - seen;
+    seen = context.turn.flushes;
+    if (flushes >= busyFlushes) {
+      busy = true;
+      quiet = 0;
+    } else if (busy && ++quiet >= quietSeconds) {
+      busy = false;
+      quiet = 0;
+      release();
+    }
+  });
+}
