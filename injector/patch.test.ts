@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Container, Pod, PodSpec } from "../src/api/kubernetes.ts";
+import { sidecarEnvironment } from "../src/core/node-runtime.ts";
 import { applyJsonPatch } from "./json-patch.ts";
 import { defaultInjection, type InjectionOptions } from "./options.ts";
 import { type Injection, injectPod } from "./patch.ts";
@@ -78,6 +79,7 @@ test("the sidecar's environment holds who it is and where the control plane is",
     REMORA_TRUST_BUNDLE_FILE: "/var/run/secrets/remora/bundle/ca.pem",
     REMORA_ADMIN_SOCKET: "/var/run/remora/admin.sock",
     REMORA_LOG_LEVEL: "info",
+    ...sidecarEnvironment,
     REMORA_ACCESS_LOG: "off",
     REMORA_DRAIN_TIME: "30s",
     REMORA_OPAQUE_PORTS: "",
