@@ -15,6 +15,8 @@ export interface Http1Limits {
   readonly window: number;
   /** Interim (1xx) heads of one exchange. Progress reports of WebDAV (102) need a few, floods many. */
   readonly interimHeads: number;
+  /** Ticks (seconds) that a request head may take from its first byte on (408): a phone on a bad line needs a few. */
+  readonly headTicks: number;
 }
 
 export const defaultHttp1Limits: Http1Limits = {
@@ -25,4 +27,5 @@ export const defaultHttp1Limits: Http1Limits = {
   extensionBytes: 16_384,
   window: 65_536,
   interimHeads: 64,
+  headTicks: 30,
 };

@@ -434,3 +434,22 @@ test("a large head is refused before it is held whole", () => {
   for (let sent = 0; sent < 1_100 && !host.finished; sent += 100) peer.sends("x".repeat(100));
   assert.match(peer.hears(), /^HTTP\/1.1 431 /);
 });
+
+test("a head that does not become complete in time is answered with 408", () => {
+  const { peer, engine, app } = serve(sayOk);
+  peer.sends("GET / HTTP/1.1\r\nHost: a.ex");
+  for (let tick = 0; tick < 30; tick += 1) engine.tick();
+  assert.equal(peer.hears(), "");
+  engine.tick();
+  assert.match(peer.hears(), /^HTTP\/1\.1 408 Request Timeout\r\n/);
+  assert.equal(app.accepted.length, 0);
+});
+
+test("an idle connection may wait for its next request as long as it likes", () => {
+  const { peer, engine } = serve(sayOk);
+  peer.sends(get);
+  assert.equal(peer.hears(), ok);
+  for (let tick = 0; tick < 1_000; tick += 1) engine.tick();
+  peer.sends(get);
+  assert.equal(peer.hears(), ok);
+});

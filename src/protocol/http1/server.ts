@@ -40,6 +40,7 @@ const inTunnel = 3;
 const over = 4;
 
 const nothing = Buffer.alloc(0);
+const headTooSlow: Fault = { status: 408, detail: "request head was not complete in time" };
 
 class ServerConnection implements Http1Server, ServerSide {
   readonly #host: EngineHost;
@@ -56,6 +57,7 @@ class ServerConnection implements Http1Server, ServerSide {
   #inputEnded = false;
   #draining = false;
   #skippedEmptyLine = false;
+  #headTicks = 0;
   /** Written since the transport last said that all had left. */
   #unflushed = 0;
 
@@ -120,7 +122,11 @@ class ServerConnection implements Http1Server, ServerSide {
     this.#dropExchange(reset);
   }
 
-  tick(): void {}
+  /** A client that feeds its head byte by byte holds a connection for nothing (slowloris). */
+  tick(): void {
+    this.#headTicks = this.readingHead ? this.#headTicks + 1 : 0;
+    if (this.#headTicks > this.#limits.headTicks) this.#answerFault(headTooSlow);
+  }
 
   drain(): void {
     this.#draining = true;

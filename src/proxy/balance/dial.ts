@@ -2,9 +2,9 @@
 
 import { MeshError } from "../../core/mesh-error.ts";
 import { authenticatePeer } from "../../credentials/peer.ts";
-import type { Engine, EngineHost, RequestOpener } from "../../protocol/exchange.ts";
+import type { Engine, EngineHost, RequestOpener, Reset } from "../../protocol/exchange.ts";
 import { createHttp1Client } from "../../protocol/http1/client.ts";
-import { createHttp2Client } from "../../protocol/http2/client.ts";
+import { createHttp2Client, type Http2Client } from "../../protocol/http2/client.ts";
 import { createOpaqueClient } from "../../protocol/opaque.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { meshPort } from "../ports.ts";
@@ -16,6 +16,9 @@ import type { Dialler, Lost, UpstreamProtocol } from "./upstreams.ts";
 
 /** An idle HTTP/1 connection is closed before the application's own time-out: Node's is 5 s, the shortest known. */
 const idleSeconds = 4;
+
+/** A peer that was cut off without a FIN is noticed after two of these; ztunnel pings as often. */
+const pingSeconds = 10;
 
 /** A mesh connection is replaced after so long, so that load spreads again after a rollout. */
 const maxAgeSeconds = 3_600;
@@ -74,6 +77,13 @@ function trustDomainOf(endpoint: Endpoint): string {
   return (endpoint.identity ?? "").slice("spiffe://".length).split("/", 1)[0] ?? "";
 }
 
+const silent: Reset = {
+  code: "upstream_closed",
+  http2Code: 0x8,
+  detail: "the peer did not answer a PING",
+  unprocessed: false,
+};
+
 interface UpstreamExtras {
   readonly maxAgeSeconds: number;
   readonly onClosed: () => void;
@@ -82,6 +92,7 @@ interface UpstreamExtras {
 /** One connection in a pool: leaves the pool when it cannot take more, and goes when its last exchange ended. */
 class UpstreamConnection implements PooledConnection {
   readonly opener: Engine & RequestOpener;
+  readonly #wire: Wire<Engine & RequestOpener>;
   readonly #lost: Lost;
   readonly #extras: UpstreamExtras | undefined;
   readonly #stopTicking: () => void;
@@ -108,12 +119,18 @@ class UpstreamConnection implements PooledConnection {
     this.#stopTicking = () => void wires.tickers.delete(tick);
     const create = (host: EngineHost): Engine & RequestOpener =>
       createEngine(host, protocol, () => this.#leave());
-    this.opener = new Wire(wires, { socket, side: "upstream", onClosed }, create).engine;
+    this.#wire = new Wire(wires, { socket, side: "upstream", onClosed }, create);
+    this.opener = this.#wire.engine;
   }
 
   drain(): void {
     this.#leave();
     this.opener.drain();
+  }
+
+  /** HTTP/2 peers answer a PING; the answer to the last one is due when the next one is sent. */
+  #isAnswered(): boolean {
+    return !("ping" in this.opener) || (this.opener as Http2Client).ping();
   }
 
   #leave(): void {
@@ -128,6 +145,7 @@ class UpstreamConnection implements PooledConnection {
     const tooOld = this.#extras !== undefined && this.#ageSeconds >= this.#extras.maxAgeSeconds;
     const tooIdle = protocol === "http1" && this.#idleSeconds >= idleSeconds;
     if ((tooOld || tooIdle) && !this.#isLost) this.drain();
+    if (this.#ageSeconds % pingSeconds === 0 && !this.#isAnswered()) this.#wire.destroy(silent);
   }
 }
 

@@ -27,6 +27,9 @@ export interface WireOptions {
 /** An engine writes into this much before memory grows; most turns of most connections need less. */
 const keptBufferBytes = 16 * 1024;
 
+/** A peer that vanished without a word is noticed by the kernel after this and a few probes; ztunnel waits as long. */
+const keepAliveMillis = 180_000;
+
 /** A peer that neither reads nor closes after our last byte is cut off, so that it cannot hold memory. */
 const lingerMillis = 5_000;
 
@@ -49,6 +52,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
     this.#options = options;
     this.socket = options.socket;
     this.socket.setNoDelay(true);
+    this.socket.setKeepAlive(true, keepAliveMillis);
     this.socket.on("error", (error) => {
       this.#cause ??= resetOf(connectionError(error, errorSide(options.side)));
     });
