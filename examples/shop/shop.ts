@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { seconds } from "../../src/core/duration.ts";
 import type { NotReady } from "../../src/local/api/messages.ts";
+import { serveApi } from "../../src/local/api/server.ts";
 import { type Mesh, startMesh } from "../../src/local/mesh.ts";
 import { stateRoot } from "../../src/local/sandbox/state.ts";
 import { parseMetricsText, type Sample } from "./view/metrics-text.ts";
@@ -28,8 +29,14 @@ export interface Shop {
   ask(app: string, command: readonly string[]): Promise<string>;
 }
 
-/** Starts the mesh without waiting for it. Throws a UserError with one clear sentence when it cannot be. */
-export async function openShop(onNotice: (text: string) => void): Promise<Shop> {
+/**
+ * Starts the mesh without waiting for it; `onStop` is called when `remora down` asks for its end. Throws a UserError with
+ * one clear sentence when it cannot be started.
+ */
+export async function openShop(
+  onNotice: (text: string) => void,
+  onStop: () => void,
+): Promise<Shop> {
   const folder = fileURLToPath(new URL(".", import.meta.url));
   const mesh = await startMesh({
     name: "shop",
@@ -42,6 +49,7 @@ export async function openShop(onNotice: (text: string) => void): Promise<Shop> 
     watch: true,
     onNotice,
   });
+  await serveApi(mesh, onStop);
   const pods = () => listPods(mesh);
   return {
     mesh,

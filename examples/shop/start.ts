@@ -54,7 +54,7 @@ async function runShop(check: boolean): Promise<number> {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   const started = performance.now();
-  const shop = await openShop(print);
+  const shop = await openShop(print, stop);
   try {
     const notReady = await Promise.race([awaitReady(shop, print), aborted(ending.signal)]);
     if (notReady === undefined) return 1;

@@ -47,7 +47,7 @@ describe("with certificates of ten seconds", needs(), () => {
     const running = load(15_000);
     const identity = (await mesh.pods()).find((pod) => pod.name.startsWith("remora-identity"));
     const [container] = identity?.containers ?? [];
-    assert.ok(container);
+    assert.ok(typeof container?.pid === "number");
     process.kill(container.pid, "SIGKILL");
     await until(10_000, async () => {
       const again = (await mesh.pods()).find((pod) => pod.name.startsWith("remora-identity"));

@@ -7,7 +7,7 @@ import { type Program, type ProgramOptions, runProgram, startProgram } from "../
 
 export interface ContainerInfo {
   readonly name: string;
-  readonly pid: number;
+  readonly pid: number | null;
   readonly ready: boolean;
   readonly restarts: number;
   readonly sidecar: boolean;
@@ -18,7 +18,7 @@ export interface PodInfo {
   readonly namespace: string;
   readonly name: string;
   readonly ip: string;
-  readonly identity: string;
+  readonly identity: string | null;
   readonly ready: boolean;
   readonly containers: readonly ContainerInfo[];
 }
@@ -117,7 +117,7 @@ function createMesh(name: string, namespace: string, remora: Mesh["remora"]): Me
     return text;
   };
   const pods: Mesh["pods"] = async () => {
-    const { code, text } = await remora("ps", "--output", "json");
+    const { code, text } = await remora("ps", "--all", "--output", "json");
     assert.equal(code, 0, text);
     return JSON.parse(text) as PodInfo[];
   };
