@@ -206,7 +206,7 @@ function encodeMessage(
 function decodeBody(table: string, type: number, sequence: number, body: Uint8Array): Reply {
   if (type === NLMSG_ERROR || type === NLMSG_DONE) {
     const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
-    const errno = body.length >= 4 ? -view.getInt32(0, true) : 0;
+    const errno = body.length >= 4 ? Math.abs(view.getInt32(0, true)) : 0;
     return { kind: type === NLMSG_DONE ? "done" : "result", sequence, errno };
   }
   const attributes = decodeAttributes(body.subarray(genericSize));
