@@ -3,6 +3,7 @@ import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import { connect, createServer, type Server } from "node:net";
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import type { Authorization, PolicyMatch } from "../../src/api/authorization.ts";
@@ -200,4 +201,16 @@ test("a certificate that is renewed under load loses nothing", async () => {
     }
   }
   agent.destroy();
+});
+
+test("a body many times larger than every window arrives whole in both directions", async () => {
+  await serve(http.createServer((request, response) => request.pipe(response)));
+  const request = http.request({ ...toProxy, agent: false, method: "POST" });
+  const part = Buffer.alloc(1024 * 1024, "remora");
+  const parts = 20;
+  Readable.from(Array.from({ length: parts }, () => part)).pipe(request);
+  const [response] = (await once(request, "response")) as [http.IncomingMessage];
+  let length = 0;
+  for await (const chunk of response) length += (chunk as Buffer).length;
+  assert.equal(length, parts * part.length);
 });

@@ -222,7 +222,7 @@ export class Sender {
     let at = 0;
     do {
       const count = Math.min(total - at, stream.sendWindow, this.window, this.maxFrameSize);
-      if (count <= 0 && at < total) return at;
+      if (count <= 0 && at < total) break;
       const last = end && at + count === total;
       this.#frame(count, FRAME_DATA, last ? FLAG_END_STREAM : 0, stream.id);
       if (count > 0) {
