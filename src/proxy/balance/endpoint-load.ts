@@ -4,8 +4,8 @@ import type { Endpoint } from "../discovery/destination.ts";
 /** Half of an old observation's weight is gone after so long, as in Finagle and Linkerd. */
 const decayMillis = 10_000;
 
-/** Assumed before the first answer: a pod on the same network. */
-const initialLatencyMillis = 1;
+/** What an endpoint costs that has been asked and has never answered: more than any that has. */
+const unansweredPenalty = 1e9;
 
 /** After a failed connect the endpoint is avoided for so long, doubling while it fails again. */
 const firstPenaltyMillis = 500;
@@ -15,7 +15,8 @@ export class EndpointLoad {
   endpoint: Endpoint;
   /** Exchanges or connections that were sent there and have not ended. */
   pending = 0;
-  #latency = initialLatencyMillis;
+  /** 0 before the first answer, so that a new endpoint is tried at once, but by one request only. */
+  #latency = 0;
   #stampedAt = 0;
   #failures = 0;
   #avoidedUntil = 0;
@@ -26,15 +27,17 @@ export class EndpointLoad {
 
   /** Expected wait in milliseconds times the queue that one would join. */
   cost(now: number): number {
+    if (this.#latency === 0) return this.pending === 0 ? 0 : unansweredPenalty + this.pending;
     return this.#decayed(now) * (this.pending + 1);
   }
 
   /** Peak-sensitive: a slower answer counts at once, a faster one only as the old one fades. */
   observe(latencyMillis: number, now: number): void {
-    const old = this.#decayed(now);
-    const weight = Math.exp(-(now - this.#stampedAt) / decayMillis);
+    const weight = this.#weight(now);
     this.#latency =
-      latencyMillis > old ? latencyMillis : old * weight + latencyMillis * (1 - weight);
+      latencyMillis > this.#latency * weight
+        ? latencyMillis
+        : this.#latency * weight + latencyMillis * (1 - weight);
     this.#stampedAt = now;
     this.#failures = 0;
   }
@@ -53,9 +56,12 @@ export class EndpointLoad {
     return now < this.#avoidedUntil;
   }
 
-  /** An endpoint that was slow long ago deserves another try. */
+  /** An endpoint that was not asked for long becomes cheap, and so is asked again. */
   #decayed(now: number): number {
-    const weight = Math.exp(-(now - this.#stampedAt) / decayMillis);
-    return initialLatencyMillis + (this.#latency - initialLatencyMillis) * weight;
+    return this.#latency * this.#weight(now);
+  }
+
+  #weight(now: number): number {
+    return Math.exp(-(now - this.#stampedAt) / decayMillis);
   }
 }
