@@ -153,7 +153,9 @@ export class StreamTable {
   }
 
   endIfClosed(stream: Stream): void {
-    if (stream.state === closed) this.#remove(stream);
+    if (stream.state !== closed || !this.#streams.has(stream.id)) return;
+    this.#budgets.streamEnded();
+    this.#remove(stream);
   }
 
   /** The connection is over. */
@@ -181,7 +183,6 @@ export class StreamTable {
     if (!this.#streams.delete(stream.id)) return;
     this.#sender.forget(stream);
     this.#flow.release(stream);
-    if (stream.reader !== undefined) this.#budgets.streamEnded();
     this.#owner.onGone();
   }
 

@@ -98,13 +98,14 @@ export interface ServerConversation {
   readonly engine: Http2Server;
   readonly requests: ServedRequest[];
   /** The peer sends; what the engine answers is given back. */
-  sends(...parts: Buffer[]): Seen[];
+  readonly sends: (...parts: Buffer[]) => Seen[];
 }
 
 /** A server that has shaken hands. `onRequest` may answer at once. */
 export function serve(
   options: Http2Settings = {},
   onRequest: (request: ServedRequest) => void = () => {},
+  acknowledges = true,
 ): ServerConversation {
   const host = new MemoryHost();
   const requests: ServedRequest[] = [];
@@ -126,7 +127,8 @@ export function serve(
     for (const part of parts) engine.receive(part);
     return host.frames(engine);
   };
-  sends(Buffer.from(CLIENT_PREFACE, "latin1"), settings(), settingsAck);
+  sends(Buffer.from(CLIENT_PREFACE, "latin1"), settings());
+  if (acknowledges) sends(settingsAck);
   return { host, engine, requests, sends };
 }
 
@@ -135,14 +137,14 @@ export interface ClientConversation {
   readonly engine: Http2Client;
   /** Times that the owner was told of capacity, and of the end of the connection's use. */
   readonly told: { capacity: number; draining: number };
-  sends(...parts: Buffer[]): Seen[];
+  readonly sends: (...parts: Buffer[]) => Seen[];
   /** What the engine wrote by itself since the last time. */
-  frames(): Seen[];
+  readonly frames: () => Seen[];
   /** Opens a request; the recorder grants through its writer. */
-  opens(
+  readonly opens: (
     head?: Partial<RequestHead>,
     end?: boolean,
-  ): { recorder: Recorder<ResponseHead>; writer: MessageWriter<RequestHead> };
+  ) => { recorder: Recorder<ResponseHead>; writer: MessageWriter<RequestHead> };
 }
 
 /** A client that has shaken hands with a server of these settings. */
