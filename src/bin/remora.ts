@@ -3,7 +3,7 @@
  * The operator's command. This file runs on any Node: it finds the pinned one when it was started by an older one, and
  * only then loads the program, which the older one could not even parse.
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,7 +20,7 @@ if (isNewEnough(process.versions.node)) {
   );
   await import(program.href);
 } else {
-  process.exitCode = runPinnedNode();
+  runPinnedNode();
 }
 
 function isNewEnough(version: string): boolean {
@@ -43,15 +43,19 @@ function hideExperimentalWarnings(): void {
 }
 
 /** Beside the package, or above it where it is installed in another project. */
-function runPinnedNode(): number {
+function runPinnedNode(): void {
   for (let folder = dirname(here); folder !== dirname(folder); folder = dirname(folder)) {
     const node = join(folder, "node_modules", ".bin", "node");
     if (!existsSync(node)) continue;
-    const result = spawnSync(node, [here, ...process.argv.slice(2)], { stdio: "inherit" });
-    return result.status ?? 1;
+    const child = spawn(node, [here, ...process.argv.slice(2)], { stdio: "inherit" });
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.on(signal, () => child.kill(signal));
+    }
+    child.on("exit", (code) => process.exit(code ?? 1));
+    return;
   }
   process.stderr.write(
     `remora: Node ${oldest.join(".")} or newer is needed, and this is ${process.versions.node}; run npm ci in the project, then npx remora\n`,
   );
-  return 1;
+  process.exitCode = 1;
 }

@@ -52,13 +52,16 @@ export async function upForeground(config: UpConfig, quiet: boolean): Promise<nu
   return code;
 }
 
+/** npm passes on the Ctrl-C that the terminal has sent to its children already: two within this time are one. */
+const sameCtrlC = 500;
+
 function endOnSignals(stop: () => void): void {
-  let asked = false;
+  let asked = Number.POSITIVE_INFINITY;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       // Containers die with this program, and the next start removes the rest.
-      if (asked && signal === "SIGINT") process.exit(130);
-      asked = true;
+      if (signal === "SIGINT" && performance.now() - asked > sameCtrlC) process.exit(130);
+      asked = Math.min(asked, performance.now());
       stop();
     });
   }
