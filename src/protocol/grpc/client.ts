@@ -37,5 +37,7 @@ export interface GrpcStreamEvents {
 export interface GrpcClient {
   unary(options: GrpcCallOptions, request: Uint8Array): Promise<Uint8Array>;
   stream(options: GrpcCallOptions, events: GrpcStreamEvents): GrpcStream;
+  /** Ends the connection and the calls on it; the next call dials a new one, with the credentials of then. */
+  disconnect(): void;
   close(): void;
 }

@@ -90,6 +90,12 @@ class SharedConnectionClient implements GrpcClient {
     return call;
   }
 
+  disconnect(): void {
+    const connection = this.#connection;
+    this.#forget(this.#engine);
+    connection?.close();
+  }
+
   close(): void {
     this.#closed = true;
     const reason = new GrpcError(GRPC_UNAVAILABLE, "client closed");

@@ -14,6 +14,13 @@ interface Held {
   readonly address: MeshAddress;
 }
 
+/** The destinations made of one address. */
+interface Remembering {
+  /** Whether somebody asked since the last `takeUsed`. */
+  used: boolean;
+  readonly ports: Map<number, Remembered>;
+}
+
 interface Remembered {
   destination: Destination;
   /** The book's generation that the destination was made in. */
@@ -29,7 +36,7 @@ export class AddressBook {
   readonly #absent = new Set<string>();
   /** Workloads by the service that they serve, and by uid. */
   readonly #members = new Map<string, Map<string, Workload>>();
-  readonly #destinations = new Map<string, Map<number, Remembered>>();
+  readonly #destinations = new Map<string, Remembering>();
   #generation = 0;
 
   get size(): number {
@@ -60,33 +67,56 @@ export class AddressBook {
 
   remove(name: string): void {
     this.#drop(name);
-    this.#absent.add(name);
+    // Only addresses are asked for; a pod that a service has lost is not to be remembered for ever.
+    if (name.startsWith("/")) this.#absent.add(name);
   }
 
-  /** Forgets a name that nobody uses any more. */
+  /** Forgets a name that nobody uses any more, and the workloads that were only told because of it. */
   forget(name: string): void {
+    const old = this.get(name);
     this.#drop(name);
     this.#absent.delete(name);
-    if (name.startsWith("/")) this.#destinations.delete(name.slice(1));
+    this.#destinations.delete(name.slice(1));
+    if (old?.kind !== "service") return;
+    const members = this.#members.get(serviceKey(old));
+    for (const { uid, services } of Array.from(members?.values() ?? [])) {
+      if (!this.#holdsAnyOf(services)) this.#drop(uid);
+    }
+  }
+
+  /** Whether the address was looked up since this was last asked. */
+  takeUsed(ip: string): boolean {
+    const remembering = this.#destinations.get(ip);
+    const used = remembering?.used === true;
+    if (remembering !== undefined) remembering.used = false;
+    return used;
   }
 
   /** Undefined when the address was never asked for. */
   destination(ip: string, port: number): Destination | undefined {
-    let ports = this.#destinations.get(ip);
-    const known = ports?.get(port);
+    let remembering = this.#destinations.get(ip);
+    const known = remembering?.ports.get(port);
+    if (remembering !== undefined) remembering.used = true;
     if (known?.generation === this.#generation) return known.destination;
     const made = this.#make(ip, port);
     if (made === undefined) return undefined;
     const destination = known === undefined ? made : keepUnchanged(known.destination, made);
-    if (ports === undefined) {
-      ports = new Map();
-      this.#destinations.set(ip, ports);
+    if (remembering === undefined) {
+      remembering = { used: true, ports: new Map() };
+      this.#destinations.set(ip, remembering);
     }
     // A port scan by the application must not be remembered port by port.
-    if (ports.size < maxPortsPerAddress || known !== undefined) {
-      ports.set(port, { destination, generation: this.#generation });
+    if (remembering.ports.size < maxPortsPerAddress || known !== undefined) {
+      remembering.ports.set(port, { destination, generation: this.#generation });
     }
     return destination;
+  }
+
+  #holdsAnyOf(services: Workload["services"]): boolean {
+    for (const { address } of this.#held.values()) {
+      if (address.kind === "service" && services.has(serviceKey(address))) return true;
+    }
+    return false;
   }
 
   #make(ip: string, port: number): Destination | undefined {
@@ -200,7 +230,11 @@ function keepUnchanged(old: Destination, made: Destination): Destination {
 /** An endpoint that stayed keeps its object, by which its connection pools are found. */
 function keepEach(old: readonly Endpoint[], made: readonly Endpoint[]): readonly Endpoint[] {
   if (old === made) return made;
-  return made.map((endpoint) => old.find((known) => sameEndpoint(known, endpoint)) ?? endpoint);
+  const known = new Map(old.map((endpoint) => [`${endpoint.uid} ${endpoint.port}`, endpoint]));
+  return made.map((endpoint) => {
+    const before = known.get(`${endpoint.uid} ${endpoint.port}`);
+    return before !== undefined && sameEndpoint(before, endpoint) ? before : endpoint;
+  });
 }
 
 function sameEndpoints(one: readonly Endpoint[], other: readonly Endpoint[]): boolean {

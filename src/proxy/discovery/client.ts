@@ -58,7 +58,10 @@ const firstAnswerTimeout = seconds(2);
 /** Pods find each other again soon after the control plane came back, without all asking in the same moment. */
 const reconnect = { base: millis(100), max: seconds(5) };
 
-/** Addresses that one pod talks to; the one used longest ago is unsubscribed beyond it. */
+/**
+ * Addresses that one pod talks to, of the mesh or not; about 200 bytes each where they are not. Beyond it the oldest
+ * that was not used lately is unsubscribed.
+ */
 const maxKeys = 4_096;
 
 class OnDemandClient implements DiscoveryClient {
@@ -67,7 +70,7 @@ class OnDemandClient implements DiscoveryClient {
   readonly #options: DiscoveryOptions;
   readonly #addresses = new AddressBook();
   readonly #policies: PolicyBook;
-  /** Subscribed keys, in the order of their last resolution. */
+  /** Subscribed keys, oldest first. */
   readonly #keys = new Set<string>();
   readonly #waiters = new Map<string, (() => void)[]>();
   readonly #ownKey: string;
@@ -123,7 +126,8 @@ class OnDemandClient implements DiscoveryClient {
     if (this.#closed) return;
     const { grpc, log, clock, random } = this.#options;
     let answered = false;
-    const stream = grpc.stream(
+    let stream: GrpcStream | undefined;
+    stream = grpc.stream(
       { path: discoveryPath },
       {
         onMessage: (message) => {
@@ -133,6 +137,8 @@ class OnDemandClient implements DiscoveryClient {
         onEnd: (error: GrpcError | undefined) => {
           if (this.#stream === stream) this.#stream = undefined;
           if (this.#closed) return;
+          // The next stream proves anew who we are: control ends those whose certificate has ended.
+          grpc.disconnect();
           this.#attempt = answered ? 0 : this.#attempt + 1;
           const delay = backoffDelay(reconnect, this.#attempt, random);
           log.debug({ reason: error?.message, delay }, "discovery stream ended");
@@ -202,13 +208,17 @@ class OnDemandClient implements DiscoveryClient {
   #takeAddresses(response: DeltaResponse): string[] {
     const problems: string[] = [];
     for (const { name, version, body } of response.resources) {
+      // An answer that was on its way when its key was unsubscribed.
+      if (name.startsWith("/") && !this.#keys.has(name)) continue;
       try {
         this.#addresses.put(name, version, decodeAddress(body));
       } catch (error) {
         problems.push(`${name}: ${(error as Error).message}`);
       }
     }
-    for (const name of response.removed) this.#addresses.remove(name);
+    for (const name of response.removed) {
+      if (!name.startsWith("/") || this.#keys.has(name)) this.#addresses.remove(name);
+    }
     const own = this.#addresses.get(this.#ownKey);
     if (own?.kind === "workload") this.#policies.setOwn(own);
     this.#policies.publish();
@@ -247,20 +257,21 @@ class OnDemandClient implements DiscoveryClient {
     if (waiters.length === 0) this.#waiters.delete(key);
   }
 
-  /** Subscribes a new key, and drops the one that was resolved longest ago when there are too many. */
+  /** Subscribes a new key, and unsubscribes others when there are too many. */
   #touch(key: string): void {
-    if (this.#keys.delete(key)) {
-      this.#keys.add(key);
-      return;
-    }
+    if (this.#keys.has(key)) return;
     this.#keys.add(key);
     const unsubscribe: string[] = [];
+    // The oldest first; one that was used since it was last looked at goes to the end of the row instead.
     for (const old of this.#keys) {
       if (this.#keys.size <= maxKeys) break;
-      if (old === this.#ownKey) continue;
+      if (old === key) continue;
       this.#keys.delete(old);
-      this.#addresses.forget(old);
-      unsubscribe.push(old);
+      if (old === this.#ownKey || this.#addresses.takeUsed(old.slice(1))) this.#keys.add(old);
+      else {
+        this.#addresses.forget(old);
+        unsubscribe.push(old);
+      }
     }
     this.#stream?.send(encodeDeltaRequest({ typeUrl: addressType, subscribe: [key], unsubscribe }));
   }

@@ -13,6 +13,8 @@ export class PolicyBook {
   readonly #held = new Map<string, { readonly version: string; readonly policy: Authorization }>();
   /** Names whose newest version could not be understood and that have no older one. */
   readonly #unreadable = new Set<string>();
+  /** Names that the control plane has taken back; the workload may go on naming them for a moment. */
+  readonly #withdrawn = new Set<string>();
   readonly #namespace: string;
   #own: Workload | undefined;
   #told = false;
@@ -32,6 +34,7 @@ export class PolicyBook {
   put(name: string, version: string, policy: Authorization): void {
     this.#held.set(name, { version, policy });
     this.#unreadable.delete(name);
+    this.#withdrawn.delete(name);
   }
 
   /** The last good version stays; without one nothing is permitted, since it may have been a deny policy. */
@@ -42,6 +45,7 @@ export class PolicyBook {
   remove(name: string): void {
     this.#held.delete(name);
     this.#unreadable.delete(name);
+    if (this.#own?.authorizationPolicies.includes(name) === true) this.#withdrawn.add(name);
   }
 
   /** All policies have been told once on this stream or an earlier one. */
@@ -52,9 +56,12 @@ export class PolicyBook {
   /** The pod itself, whose resource names the policies that select it; once known it is never unknown again. */
   setOwn(own: Workload): void {
     this.#own = own;
+    for (const name of this.#withdrawn) {
+      if (!own.authorizationPolicies.includes(name)) this.#withdrawn.delete(name);
+    }
   }
 
-  /** Publishes what holds now. */
+  /** Publishes what holds now, if it is not what held before: every change makes live connections ask again. */
   publish(): void {
     const own = this.#own;
     if (!this.#told || own === undefined) return;
@@ -63,8 +70,16 @@ export class PolicyBook {
       if (policy.scope === "namespace") return policy.namespace === this.#namespace;
       return own.authorizationPolicies.includes(policyName(policy));
     });
-    const named = own.authorizationPolicies.filter((name) => !this.#held.has(name));
+    const named = own.authorizationPolicies.filter(
+      (name) => !this.#held.has(name) && !this.#withdrawn.has(name),
+    );
     const missing = Array.from(new Set([...named, ...this.#unreadable]));
-    this.#snapshot.set({ loaded: true, policies, missing });
+    const before = this.#snapshot.current();
+    const same = sameItems(before.policies, policies) && sameItems(before.missing, missing);
+    if (!before.loaded || !same) this.#snapshot.set({ loaded: true, policies, missing });
   }
+}
+
+function sameItems<T>(one: readonly T[], other: readonly T[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
 }
