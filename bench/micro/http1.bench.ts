@@ -55,7 +55,7 @@ function pick(list: readonly Buffer[], index: number): Buffer {
   return list[index & 63] as Buffer;
 }
 
-const out = createByteWriter(() => Buffer.allocUnsafeSlow(65_536));
+const out = createByteWriter({ take: () => Buffer.allocUnsafeSlow(65_536), give() {} });
 const reader = new RequestHeadReader(defaultHttp1Limits);
 const same = requests[0] as Buffer;
 measure("read a request head, the same again", () => {
@@ -141,7 +141,7 @@ function forward(request: MessageWriter<RequestHead>): MessageReader<RequestHead
 
 function host(): EngineHost {
   return {
-    out: createByteWriter(() => Buffer.allocUnsafeSlow(65_536)),
+    out: createByteWriter({ take: () => Buffer.allocUnsafeSlow(65_536), give() {} }),
     wantFlush() {},
     pauseReading() {},
     resumeReading() {},

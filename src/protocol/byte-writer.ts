@@ -1,5 +1,7 @@
 /** Byte gear. A growing buffer that an engine appends to and a transport empties once per turn of the loop. */
 
+import type { BufferPool } from "./buffer-pool.ts";
+
 export interface ByteWriter {
   /** Valid until the next `reserve`; bytes `[0, length)` are waiting to be sent. */
   buffer: Buffer;
@@ -10,34 +12,41 @@ export interface ByteWriter {
   append(chunk: Uint8Array): void;
   /** Appends text, one byte per character (U+0000 to U+00FF). */
   appendLatin1(text: string): void;
-  /** Takes what is there out of the writer; the result belongs to the caller. */
+  /** Takes the buffer with what is there out of the writer; the whole buffer belongs to the caller. */
   take(): Buffer;
 }
 
 const initialSize = 4_096;
 
-/** Makes an empty writer; `allocate` lets the transport lend pooled memory. */
-export function createByteWriter(
-  allocate: (bytes: number) => Buffer = (bytes) => Buffer.allocUnsafeSlow(bytes),
-): ByteWriter {
-  return new GrowingWriter(allocate);
+/** Makes an empty writer that borrows from the pool; without one it makes its own buffers. */
+export function createByteWriter(pool: Lender = ownBuffers): ByteWriter {
+  return new GrowingWriter(pool);
 }
+
+type Lender = Pick<BufferPool, "take" | "give">;
+
+const ownBuffers: Lender = {
+  take: (bytes) => Buffer.allocUnsafeSlow(bytes),
+  give() {},
+};
 
 class GrowingWriter implements ByteWriter {
   buffer: Buffer = empty;
   length = 0;
-  readonly #allocate: (bytes: number) => Buffer;
+  readonly #pool: Lender;
 
-  constructor(allocate: (bytes: number) => Buffer) {
-    this.#allocate = allocate;
+  constructor(pool: Lender) {
+    this.#pool = pool;
   }
 
   reserve(bytes: number): void {
     const needed = this.length + bytes;
     if (needed <= this.buffer.length) return;
-    const grown = this.#allocate(Math.max(needed, this.buffer.length * 2, initialSize));
-    if (this.length > 0) this.buffer.copy(grown, 0, 0, this.length);
+    const old = this.buffer;
+    const grown = this.#pool.take(Math.max(needed, old.length * 2, initialSize));
+    if (this.length > 0) old.copy(grown, 0, 0, this.length);
     this.buffer = grown;
+    if (old.length > 0) this.#pool.give(old);
   }
 
   append(chunk: Uint8Array): void {

@@ -27,6 +27,7 @@ export function releaseWhenQuiet(context: WireContext, release: () => void = rel
     } else if (busy && ++quiet >= quietSeconds) {
       busy = false;
       quiet = 0;
+      context.buffers.clear();
       release();
     }
   });

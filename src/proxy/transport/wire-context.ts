@@ -1,4 +1,5 @@
 /** What all wires of a process share, and the one timer that all of them live by. */
+import { createBufferPool } from "../../protocol/buffer-pool.ts";
 import { createReceiveBuffer } from "./receive-buffer.ts";
 import { createTurn } from "./turn.ts";
 import type { Wire, WireContext } from "./wire.ts";
@@ -7,6 +8,7 @@ export function createWireContext(): WireContext {
   return {
     turn: createTurn(),
     receiveBuffer: createReceiveBuffer(),
+    buffers: createBufferPool(),
     wires: new Set<Wire>(),
     tickers: new Set<() => void>(),
   };

@@ -1,5 +1,6 @@
 /** Byte gear. Drives a protocol engine over a socket: feeds it what arrives, sends once per turn what it wrote. */
 import type { Socket } from "node:net";
+import type { BufferPool } from "../../protocol/buffer-pool.ts";
 import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
 import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
 import { connectionError } from "./node-error.ts";
@@ -10,6 +11,8 @@ import type { Flushable, Turn } from "./turn.ts";
 export interface WireContext {
   readonly turn: Turn;
   readonly receiveBuffer: ReceiveBuffer;
+  /** Where output is gathered; a connection with nothing to say holds none of it. */
+  readonly buffers: BufferPool;
   /** Every open wire of the process, for the tick of the second and for the drain. */
   readonly wires: Set<Wire>;
   /** Called once a second, after the engines' own tick. */
@@ -24,9 +27,6 @@ export interface WireOptions {
   readonly onClosed?: ((reset: Reset) => void) | undefined;
 }
 
-/** An engine writes into this much before memory grows; most turns of most connections need less. */
-const keptBufferBytes = 16 * 1024;
-
 /** A peer that vanished without a word is noticed by the kernel after this and a few probes; ztunnel waits as long. */
 const keepAliveMillis = 180_000;
 
@@ -35,7 +35,7 @@ const lingerMillis = 5_000;
 
 /** A connected socket with an engine on top; the engine may be exchanged while no exchange has begun. */
 export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
-  readonly out: ByteWriter = createByteWriter();
+  readonly out: ByteWriter;
   readonly socket: Socket;
   engine: E;
   readonly #context: WireContext;
@@ -49,6 +49,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
 
   constructor(context: WireContext, options: WireOptions, createEngine: (host: EngineHost) => E) {
     this.#context = context;
+    this.out = createByteWriter(context.buffers);
     this.#options = options;
     this.socket = options.socket;
     this.socket.setNoDelay(true);
@@ -92,20 +93,17 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
       return;
     }
     this.#writing = true;
-    const bytes = out.buffer.subarray(0, out.length);
-    // Small buffers come back when the write is done; large ones are left to the collector, so that a burst
-    // does not stay in memory for as long as its connection lives.
-    const kept = out.buffer.length <= keptBufferBytes ? out.buffer : undefined;
-    out.take();
-    this.#lent = kept;
-    this.socket.write(bytes, this.#onWritten);
+    const { buffer } = out;
+    this.#lent = buffer;
+    this.socket.write(out.take(), this.#onWritten);
   }
 
+  /** Ours until the kernel has taken it: the next turn writes into another one. */
   #lent: Buffer | undefined;
 
   readonly #onWritten = (error?: Error | null): void => {
     this.#writing = false;
-    if (this.#lent !== undefined && this.out.length === 0) this.out.buffer = this.#lent;
+    if (this.#lent !== undefined) this.#context.buffers.give(this.#lent);
     this.#lent = undefined;
     if (error || this.#gone) return;
     if (this.out.length > 0) {
