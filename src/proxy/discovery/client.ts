@@ -265,9 +265,9 @@ class OnDemandClient implements DiscoveryClient {
     // The oldest first; one that was used since it was last looked at goes to the end of the row instead.
     for (const old of this.#keys) {
       if (this.#keys.size <= maxKeys) break;
-      if (old === key) continue;
       this.#keys.delete(old);
-      if (old === this.#ownKey || this.#addresses.takeUsed(old.slice(1))) this.#keys.add(old);
+      const stays = old === key || old === this.#ownKey;
+      if (stays || this.#addresses.takeUsed(old.slice(1))) this.#keys.add(old);
       else {
         this.#addresses.forget(old);
         unsubscribe.push(old);
