@@ -25,7 +25,10 @@ import type {
   Endpoint,
 } from "../../src/proxy/discovery/destination.ts";
 import type { AccessEntry } from "../../src/proxy/telemetry/access-log.ts";
-import { createDataPathFamilies } from "../../src/proxy/telemetry/families.ts";
+import {
+  createDataPathFamilies,
+  type DataPathFamilies,
+} from "../../src/proxy/telemetry/families.ts";
 import { createMeters } from "../../src/proxy/telemetry/meter.ts";
 import { createWireContext, startTicking } from "../../src/proxy/transport/wire-context.ts";
 
@@ -95,6 +98,7 @@ export interface TestPod {
   readonly policies: WatchSource<PolicySnapshot>;
   readonly destinations: Map<string, Destination>;
   readonly accessLog: AccessEntry[];
+  readonly families: DataPathFamilies;
   /** Where the next captured connections of this pod's application want to go. */
   origDst: SocketAddress;
   /** For connections captured on the way in. */
@@ -119,6 +123,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
   const policies = createWatch(openPolicies);
   const destinations = new Map<string, Destination>();
   const accessLog: AccessEntry[] = [];
+  const families = createDataPathFamilies();
   const wires = createWireContext();
   const pod = { origDst: { ip: "", port: 0 }, inboundDst: { ip: "", port: 0 } };
   const dataPath = await startDataPath({
@@ -130,7 +135,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
       policies,
       discovery: discoveryOf(destinations),
       tls: () => tls.current(),
-      meters: createMeters(createDataPathFamilies()),
+      meters: createMeters(families),
       accessLog: (entry) => void accessLog.push(entry),
       inboundProtocols: options.inboundProtocols ?? new Map(),
       isOpaquePort: () => false,
@@ -158,6 +163,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
     policies,
     destinations,
     accessLog,
+    families,
     stop,
   });
 }

@@ -154,6 +154,31 @@ test("an application that is not there is a 502 with its cause", async () => {
   assert.match(String(response.headers["proxy-status"]), new RegExp(`127.0.0.3:${port}`));
 });
 
+function denyPort(port: number): Authorization {
+  return {
+    namespace: "test",
+    name: "deny",
+    scope: "namespace",
+    action: "deny",
+    dryRun: false,
+    rules: [{ clauses: [{ matches: [{ ...emptyMatch, destinationPorts: [port] }] }] }],
+  };
+}
+
+test("a policy in audit mode cuts nothing and counts whom it would have denied", async () => {
+  const port = await serve(
+    createServer((socket) => void socket.on("error", () => {}).pipe(socket)),
+  );
+  server.policies.set({ ...openPolicies, policies: [{ ...denyPort(port), dryRun: true }] });
+  const socket = connect({ ...toProxy });
+  socket.write("x");
+  const [echo] = (await once(socket, "data")) as [Buffer];
+  assert.equal(echo.toString(), "x");
+  assert.equal(server.families.audits.series("test/deny").value, 1);
+  socket.destroy();
+  server.policies.set(openPolicies);
+});
+
 test("a policy that withdraws its permit cuts a live connection and refuses the next request", async () => {
   const port = await serve(
     createServer((socket) => void socket.on("error", () => {}).pipe(socket)),
@@ -161,29 +186,8 @@ test("a policy that withdraws its permit cuts a live connection and refuses the 
   const socket = connect({ ...toProxy });
   socket.write("x");
   await once(socket, "data");
-  const deny: Authorization = {
-    namespace: "test",
-    name: "deny",
-    scope: "namespace",
-    action: "deny",
-    dryRun: false,
-    rules: [
-      {
-        clauses: [
-          {
-            matches: [
-              {
-                ...emptyMatch,
-                destinationPorts: [port],
-              },
-            ],
-          },
-        ],
-      },
-    ],
-  };
   const failed = new Promise<NodeJS.ErrnoException>((resolve) => socket.once("error", resolve));
-  server.policies.set({ ...openPolicies, policies: [deny] });
+  server.policies.set({ ...openPolicies, policies: [denyPort(port)] });
   assert.equal((await failed).code, "ECONNRESET");
   server.policies.set(openPolicies);
 });

@@ -9,7 +9,7 @@ import { addClientIdentity, stripMeshHeaders } from "../http/mesh-headers.ts";
 import { Recorder } from "../http/record.ts";
 import type { Relay, RelayOwner } from "../http/relay.ts";
 import { isGrpc } from "../http/rescue.ts";
-import type { Permit } from "../policy/authorize.ts";
+import type { AuditFinding, Permit } from "../policy/authorize.ts";
 import type { MeterLabels } from "../telemetry/meter.ts";
 import { authorizeInbound, type Client, type InboundDecision } from "./authorize.ts";
 import type { InboundContext } from "./context.ts";
@@ -59,6 +59,9 @@ export class InboundExchanges implements RelayOwner {
     let decision = this.#decisions.get(port);
     if (decision === undefined) {
       decision = authorizeInbound(policies, this.client, port);
+      if (decision.kind === "permit" && decision.audit !== undefined) {
+        this.#reportAudit(decision.audit, port);
+      }
       if (this.#decisions.size < maxDecisions) this.#decisions.set(port, decision);
     }
     return decision;
@@ -138,6 +141,14 @@ export class InboundExchanges implements RelayOwner {
       if (this.#endpoints.size < maxDecisions) this.#endpoints.set(port, endpoint);
     }
     return endpoint;
+  }
+
+  /** Once for a client and a port, and again when the policies have changed. */
+  #reportAudit({ policy, reason }: AuditFinding, port: number): void {
+    const { workload, log } = this.#context;
+    workload.meters.families.audits.series(policy ?? "none").value += 1;
+    const { peer, client } = this.client;
+    log.info({ direction: "inbound", client, peer, port, policy, reason }, "would be denied");
   }
 
   #send(relay: Relay, target: Target): void {

@@ -16,6 +16,7 @@ export interface DataPathFamilies {
   readonly retries: SeriesFamily;
   readonly detections: SeriesFamily;
   readonly errors: SeriesFamily;
+  readonly audits: SeriesFamily;
 }
 
 /** From a quarter of a millisecond, which two sidecars add at the most, to half a minute. */
@@ -77,6 +78,11 @@ export function createDataPathFamilies(): DataPathFamilies {
       name: "remora_errors_total",
       help: "Exchanges and connections that failed, by code (docs/errors.md)",
       labelNames: ["code"],
+    }),
+    audits: createCounter({
+      name: "remora_policy_audit_denials_total",
+      help: "Clients that a policy in audit mode would have denied a port of this pod",
+      labelNames: ["policy"],
     }),
   };
 }
