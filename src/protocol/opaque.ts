@@ -133,8 +133,10 @@ class OpaquePipe implements Engine, MessageWriter<ResponseHead> {
 
   tick(): void {}
 
-  /** An opaque connection cannot be told to go: it ends when one of its sides does. */
-  drain(): void {}
+  /** An opaque connection cannot be told to go, unless nobody has used it. */
+  drain(): void {
+    if (this.reader === undefined) this.host.close(undefined);
+  }
 
   #settle(): void {
     if (this.#received && this.#sent) this.#over = true;

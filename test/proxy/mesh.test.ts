@@ -218,3 +218,23 @@ test("a body many times larger than every window arrives whole in both direction
   for await (const chunk of response) length += (chunk as Buffer).length;
   assert.equal(length, parts * part.length);
 });
+
+test("finding out that bytes are opaque costs the server one connection, not two", async () => {
+  let connections = 0;
+  const open = new Set<unknown>();
+  const app = createServer((socket) => {
+    connections += 1;
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  });
+  await serve(app);
+  const socket = connect(toProxy);
+  socket.write(Buffer.from([1, 2, 3, 4]));
+  await once(socket, "data");
+  assert.equal(connections, 1);
+  socket.end();
+  await once(socket, "close");
+  while (open.size > 0) await new Promise((resolve) => setImmediate(resolve));
+});

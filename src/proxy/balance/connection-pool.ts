@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly dial: (lost: (connection: PooledConnection) => void) => Promise<PooledConnection>;
   /** Requests that multiplex share a dial that is under way; an HTTP/1 connection serves only who dialled it. */
   readonly shared: boolean;
+  /** A connection that its dialler did not want after all waits here for the next one. */
+  readonly kept: boolean;
 }
 
 export class ConnectionPool {
@@ -42,7 +44,9 @@ export class ConnectionPool {
    */
   async connect(use: (opener: RequestOpener) => void): Promise<void> {
     if (!this.#options.shared) {
-      use((await this.#dial()).opener);
+      const connection = await this.#dial();
+      use(connection.opener);
+      if (connection.opener.capacity > 0 && !this.#options.kept) connection.drain();
       return;
     }
     for (;;) {

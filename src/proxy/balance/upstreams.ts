@@ -71,6 +71,7 @@ export class Upstreams {
       const pool = new ConnectionPool({
         dial: (lost) => this.#dial(endpoint, protocol, lost),
         shared: protocol === "mesh" || protocol === "http2",
+        kept: protocol !== "opaque",
       });
       entry = { pool, idleTicks: 0, forgotten: false };
       this.#pools.set(key, entry);

@@ -31,7 +31,9 @@ export async function detectConnection(
 ): Promise<Spoken> {
   const { promise, resolve } = Promise.withResolvers<Spoken>();
   let tunnel: HeldTunnel | undefined;
+  let opening = openTunnel !== undefined;
   let decided = false;
+  let waitingFor: OpaqueReason | undefined;
   let timer: NodeJS.Timeout | undefined;
   const decide = (spoken: Spoken): void => {
     if (decided) return;
@@ -41,7 +43,11 @@ export async function detectConnection(
     if (spoken.kind !== "opaque") tunnel?.discard();
     resolve(spoken);
   };
-  const opaque = (why: OpaqueReason): void => decide({ kind: "opaque", tunnel, why });
+  // A server must not see one connection that comes to nothing beside the one that is used.
+  const opaque = (why: OpaqueReason): void => {
+    if (opening) waitingFor ??= why;
+    else decide({ kind: "opaque", tunnel, why });
+  };
   const look = (seen: Buffer): void => {
     const protocol = detect(seen);
     if (protocol === "http1" || protocol === "http2") decide({ kind: protocol });
@@ -53,18 +59,24 @@ export async function detectConnection(
     onEnd: () => opaque("no-bytes"),
     onClosed: () => decide({ kind: "gone" }),
   };
+  const opened = (made: HeldTunnel | undefined): void => {
+    tunnel = made;
+    opening = false;
+    if (decided) made?.discard();
+    else if (waitingFor !== undefined) opaque(waitingFor);
+  };
+  openTunnel?.(
+    {
+      onServerFirst: () => opaque("server-first"),
+      onServerGone() {
+        if (opening) opened(undefined);
+        opaque("no-bytes");
+      },
+    },
+    opened,
+  );
   if (peek.reset !== undefined) decide({ kind: "gone" });
   else if (peek.seen.length > 0) look(peek.seen);
   else if (peek.ended) opaque("no-bytes");
-  if (!decided && openTunnel !== undefined) {
-    const events = {
-      onServerFirst: () => opaque("server-first"),
-      onServerGone: () => opaque("no-bytes"),
-    };
-    openTunnel(events, (opened) => {
-      tunnel = opened;
-      if (decided) opened.discard();
-    });
-  }
   return await promise;
 }
