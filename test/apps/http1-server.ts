@@ -52,7 +52,7 @@ const habits: Readonly<Record<string, Habit>> = {
   },
   status: (_request, response, code) => response.writeHead(Number(code)).end(),
   wait: (_request, response, millis) => {
-    setTimeout(() => sendText(response, 200, "late\n"), Number(millis));
+    setTimeout(() => sendText(response, 200, `late, from ${host}\n`), Number(millis));
   },
 };
 

@@ -72,9 +72,10 @@ describe("through two sidecars", needs("curl", "openssl", "grpcio"), () => {
     assert.deepEqual(text.trim().split("\n"), ["1", "0"]);
   });
 
-  test("requests are balanced over the pods of a Service, whatever the connections", async () => {
-    const urls = Array.from({ length: 40 }, () => "http://http/");
-    const hosts = (await curl(...urls)).trim().split("\n");
+  test("requests of one moment are balanced over the pods of a Service", async () => {
+    const urls = Array.from({ length: 40 }, () => "http://http/wait/50");
+    const text = await curl("--parallel", "--parallel-immediate", "--parallel-max", "10", ...urls);
+    const hosts = Array.from(text.matchAll(/late, from (\S+)/g), (match) => match[1]);
     assert.equal(hosts.length, 40);
     assert.equal(new Set(hosts).size, 2);
   });
