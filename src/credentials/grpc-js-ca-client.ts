@@ -25,6 +25,9 @@ export interface GrpcJsCaClientOptions {
   readonly authorityId: SpiffeId;
 }
 
+/** grpc-js always sends a server name, and Node refuses one that is an IP address; ours is checked by nobody. */
+const serverName = "remora-identity";
+
 export function createGrpcJsCaClient(options: GrpcJsCaClientOptions): RequestCertificate {
   const { address, tokenFile, trustDomain, authorityId } = options;
   return async (csr) => {
@@ -38,7 +41,7 @@ export function createGrpcJsCaClient(options: GrpcJsCaClientOptions): RequestCer
         return found === authorityId ? undefined : new Error(`the authority is ${found}`);
       },
     });
-    const client = new Client(address, channel);
+    const client = new Client(address, channel, { "grpc.ssl_target_name_override": serverName });
     try {
       return await callUnary(client, csr, metadata);
     } finally {

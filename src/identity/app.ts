@@ -35,6 +35,8 @@ const limits = {
   // A CSR has at most 8 KB, metadata is small; a larger message is refused before it is decoded.
   "grpc.max_receive_message_length": 65_536,
   "grpc.max_concurrent_streams": 100,
+  // A pod calls once an hour: ten thousand idle connections would be all that this program's memory holds.
+  "grpc.max_connection_idle_ms": 60_000,
   // So that callers spread again over the replicas that are there.
   "grpc.max_connection_age_ms": 1_800_000,
   "grpc.max_connection_age_grace_ms": 10_000,
