@@ -79,6 +79,9 @@ const controlSettings = {
   },
 } satisfies SettingTable;
 
+/** The same table for docs/configuration.md. */
+export const controlSettingTable: SettingTable = controlSettings;
+
 export interface ControlConfig {
   readonly manifests: readonly string[];
   readonly listen: SocketAddress;

@@ -85,6 +85,9 @@ const identitySettings = {
   },
 } satisfies SettingTable;
 
+/** The same table for docs/configuration.md. */
+export const identitySettingTable: SettingTable = identitySettings;
+
 export interface IdentityConfig {
   readonly listen: ListenOptions;
   readonly metricsListen: ListenOptions;

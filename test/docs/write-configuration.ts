@@ -1,0 +1,5 @@
+/** `npm run docs`: writes docs/configuration.md. */
+import { writeFileSync } from "node:fs";
+import { renderConfiguration } from "./configuration-page.ts";
+
+writeFileSync("docs/configuration.md", renderConfiguration());
