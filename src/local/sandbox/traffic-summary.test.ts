@@ -58,6 +58,14 @@ test("bytes sent twice are counted once, also across the end of the sequence num
   ]);
 });
 
+test("the end of a connection does not change what it was", () => {
+  const summary = createTrafficSummary();
+  summary.add(segment({ syn: true, ack: false, sequence: 0 }));
+  summary.add(segment({ payload: record }));
+  summary.add(segment({ sequence: 1 + record.length + 1 }));
+  assert.equal(summary.ports()[0]?.tls, true);
+});
+
 test("a stream whose beginning was not seen is judged from its next record", () => {
   const summary = createTrafficSummary();
   summary.add(segment({ sequence: 5_000, payload: record }));

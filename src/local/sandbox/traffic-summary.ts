@@ -75,6 +75,8 @@ function follow(direction: Direction, segment: TcpSegment): void {
     direction.framing = createTlsFraming();
     return;
   }
+  // A closing connection counts its FIN, so that the last empty segment looks like one behind a gap.
+  if (segment.payload.length === 0) return;
   const fresh = withoutRepeats(direction, segment);
   if (fresh.length === 0) return;
   direction.bytes += fresh.length;
