@@ -19,7 +19,7 @@ const toProxy = { host: clientIp, port: 15_001 };
 interface Scene {
   readonly client: TestPod;
   readonly servers: readonly TestPod[];
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** A client and one or two servers whose application answers with its own address when it is told to. */
