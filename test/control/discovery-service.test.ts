@@ -113,6 +113,13 @@ test("after a reconnect only what changed meanwhile is sent, and what vanished i
   assert.deepEqual(response.removedResources.toSorted(), ["/10.0.0.2", "uid-b"]);
 });
 
+test("the first request of a stream is a subscription even with a nonce of an earlier stream", async (t) => {
+  const fixture = await startControlFixture(t, shop);
+  const stream = fixture.dial().stream();
+  stream.send({ typeUrl: addressType, responseNonce: "7" });
+  assert.equal((await stream.next()).resources.length, 3);
+});
+
 test("versions hold across a restart of control", async (t) => {
   const fixture = await startControlFixture(t, shop);
   const first = fixture.dial().stream();

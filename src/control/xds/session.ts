@@ -101,7 +101,8 @@ export function createSession(options: SessionOptions): Session {
         if (request.responseNonce === "" && unknownTypes.length < maxUnknownTypes) {
           unknownTypes.push(request.typeUrl);
         }
-      } else if (!isBareAcknowledgement(request)) {
+      } else if (!subscriptions.has(type) || !isBareAcknowledgement(request)) {
+        // The first request of a stream is one, even when it carries a nonce of an earlier stream (Istio's client).
         const subscription = subscriptions.get(type) ?? new Subscription();
         subscriptions.set(type, subscription);
         dirty.add(type);
