@@ -32,7 +32,7 @@ export function prepareTarget(path: string, directory: boolean): string {
 }
 
 function makeTarget(path: string, directory: boolean): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  makeDirectory(dirname(path));
   const target = join(realpathSync(dirname(path)), basename(path));
   const found = lstatSync(target, { throwIfNoEntry: false });
   if (found?.isSymbolicLink() === true) {
@@ -47,6 +47,13 @@ function makeTarget(path: string, directory: boolean): string {
   if (directory) mkdirSync(target, { mode: 0o755 });
   else writeFileSync(target, "");
   return target;
+}
+
+/** Node's own recursive mkdir says ENOENT for a file system that is read-only. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o755 });
 }
 
 /** Replaces a directory by one of the container's own in which all that was there is mounted. */
