@@ -170,6 +170,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
     if (this.dead) return;
     this.#ticks += 1;
     this.budgets.refill();
+    this.streams.tick();
     this.#blockTicks = this.#parser.inBlock ? this.#blockTicks + 1 : 0;
     const { handshakeTicks } = this.limits;
     if (this.#blockTicks > handshakeTicks) {
@@ -264,12 +265,14 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
       if ((this.budgets.ignoredFrames -= 1) < 0) this.flood("ignoredFrames");
       return;
     }
-    this.streams.resetByPeer(stream, {
-      code: this.#role.server ? "downstream_closed" : "upstream_reset",
+    const { server } = this.#role;
+    const reset: Reset = {
+      code: server ? "downstream_closed" : "upstream_reset",
       http2Code: code,
       detail: `stream reset by the peer with ${errorName(code)}`,
       unprocessed: code === REFUSED_STREAM,
-    });
+    };
+    this.streams.resetByPeer(stream, reset, server);
   }
 
   onSettings(payload: Buffer): void {

@@ -132,6 +132,27 @@ test("a client that cancels every second of its calls is never cut", () => {
   assert.equal(host.closed, false);
 });
 
+test("a client whose calls all time out after a second is never cut", () => {
+  const { sends, host, engine } = serve();
+  for (let round = 0; round < 20; round += 1) {
+    const ids = Array.from({ length: 200 }, (_, n) => (round * 200 + n) * 2 + 1);
+    for (const id of ids) sends(headers(id, get, true));
+    engine.tick();
+    engine.tick();
+    for (const id of ids) sends(reset(id, CANCEL));
+  }
+  assert.equal(host.closed, false);
+});
+
+test("a server may reset as many of our requests as it likes", () => {
+  const { sends, opens, host } = call();
+  for (let n = 0; n < 2_000; n += 1) {
+    opens();
+    sends(reset(n * 2 + 1, CANCEL));
+  }
+  assert.equal(host.closed, false);
+});
+
 test("time refills the budgets", () => {
   const { sends, host, engine } = serve();
   for (let second = 0; second < 50; second += 1) {

@@ -6,9 +6,9 @@
  */
 export interface Http2Limits {
   /**
-   * Streams that end in RST_STREAM from either side (CVE-2023-44487 rapid reset, CVE-2025-8671 MadeYouReset) or are
-   * refused. Each stream that ends well gives one back, so a client that cancels half of its calls is never cut.
-   * Default 200: as many as may be open, all cancelled at once.
+   * Streams that the client cancels within a second (CVE-2023-44487 rapid reset), that break a rule so that we reset
+   * them (CVE-2025-8671 MadeYouReset), or that are refused. Each stream that ends well gives one back, so a client
+   * that cancels half of its calls is never cut. Default 200: as many as may be open, all cancelled at once.
    */
   readonly resets: number;
   /** Default 100: a client whose calls all time out, at a rate that costs under one percent of a core. */

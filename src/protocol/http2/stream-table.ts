@@ -31,6 +31,7 @@ export class StreamTable {
   readonly #flow: ReceiveFlow;
   readonly #budgets: FloodBudgets;
   readonly #stats: Http2Stats;
+  #ticks = 0;
 
   constructor(owner: StreamTableOwner, parts: StreamTableParts) {
     this.#owner = owner;
@@ -59,7 +60,8 @@ export class StreamTable {
 
   /** Makes a stream in state idle. */
   add(streamId: number, receiveWindow: number): Stream {
-    const stream = new Stream(streamId, this.#owner, this.#sender.initialWindow, receiveWindow);
+    const { initialWindow } = this.#sender;
+    const stream = new Stream(streamId, this.#owner, initialWindow, receiveWindow, this.#ticks);
     this.#streams.set(streamId, stream);
     this.#stats.streams += 1;
     return stream;
@@ -80,12 +82,20 @@ export class StreamTable {
     return this.#memory.resetByUs(streamId);
   }
 
-  /** The peer sent RST_STREAM. */
-  resetByPeer(stream: Stream, reset: Reset): void {
+  /** A second has passed. */
+  tick(): void {
+    this.#ticks += 1;
+  }
+
+  /**
+   * The peer sent RST_STREAM. `costs`: it opened the stream itself. Then one that it cancels within the second is
+   * worth its budget; older ones are held down by how many may be open, and a storm of deadlines is no attack.
+   */
+  resetByPeer(stream: Stream, reset: Reset, costs: boolean): void {
     this.#stats.resetsReceived += 1;
     this.#memory.remember(stream.id, false);
     this.cut(stream, reset);
-    this.#spendReset();
+    if (costs && this.#ticks - stream.born < 2) this.#spendReset();
   }
 
   /** The owner resets, or drops what it has no more use for. */

@@ -39,6 +39,8 @@ export class Stream implements MessageWriter<RequestHead | ResponseHead> {
   resetQueued: Reset | undefined = undefined;
   /** Data bytes in the transport, for which credit is due. */
   unflushed = 0;
+  /** The tick in which it began. */
+  readonly born: number;
   /** For the stall check: bytes sent since `stalledTicks` was last zero. */
   progress = 0;
   stalledTicks = 0;
@@ -63,8 +65,15 @@ export class Stream implements MessageWriter<RequestHead | ResponseHead> {
   /** The response has no body whatever its content-length says (HEAD). */
   bodiless = false;
 
-  constructor(id: number, link: StreamLink, sendWindow: number, receiveWindow: number) {
+  constructor(
+    id: number,
+    link: StreamLink,
+    sendWindow: number,
+    receiveWindow: number,
+    born: number,
+  ) {
     this.id = id;
+    this.born = born;
     this.#link = link;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
