@@ -199,3 +199,9 @@ test("fields that Remora does not know pass through", () => {
   const object = parseManifests(text, "a.yaml").objects[0]?.object;
   assert.equal(object?.kind === "Pod" && "schedulerName" in object.spec, true);
 });
+
+test("a field without a value is the same as none", () => {
+  const text = `${service("    - port: 80\n")}  selector:\n`;
+  const object = parseManifests(text, "a.yaml").objects[0]?.object;
+  assert.equal(object?.kind === "Service" && "selector" in object.spec, false);
+});

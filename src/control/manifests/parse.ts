@@ -33,6 +33,7 @@ export function parseManifests(text: string, file: string): Manifests {
     lineCounter: lines,
     merge: true,
     prettyErrors: false,
+    logLevel: "error",
   });
   if ("empty" in documents) return { objects, problems };
   for (const document of documents) {
@@ -104,9 +105,21 @@ function readObject(value: unknown, path: Path, fail: Fail): KnownObject | undef
     );
   });
   if (!sound) return undefined;
-  const object = value as unknown as KnownObject;
+  const object = withoutNulls(value) as unknown as KnownObject;
   if (!info.namespaced || object.metadata.namespace !== undefined) return object;
   return { ...object, metadata: { ...object.metadata, namespace: "default" } };
+}
+
+/** A field without a value is the same as none, so that the types of the objects hold. */
+function withoutNulls(value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const kept: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    if (item === null) continue;
+    if (Array.isArray(item))
+      kept[key] = item.map((each) => (isMapping(each) ? withoutNulls(each) : each));
+    else kept[key] = isMapping(item) ? withoutNulls(item) : item;
+  }
+  return kept;
 }
 
 function reportUnknown(kind: string, apiVersion: string, path: Path, fail: Fail): void {

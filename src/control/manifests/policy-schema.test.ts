@@ -29,6 +29,8 @@ const bad: Readonly<Record<string, string>> = {
     'spec.rules[0]: unknown field "when" (known are from, to)',
   "{action: Allow, rules: [{from: {}}]}":
     'spec.rules[0].from: says nothing (leave "from" out to mean everything)',
+  "{action: Allow, rules: [{from: , to: {ports: [1]}}]}":
+    'spec.rules[0].from: says nothing (leave "from" out if that is meant)',
   "{action: Allow, rules: [{from: {principals: []}}]}":
     "spec.rules[0].from.principals: the list is empty",
   "{action: Allow, rules: [{from: {principals: [web]}}]}":

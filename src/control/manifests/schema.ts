@@ -117,8 +117,14 @@ export function fields(known: Readonly<Record<string, Field>>, options: FieldOpt
     }
     for (const [name, field] of Object.entries(known)) {
       const item = value[name];
-      // As in Kubernetes, null is the same as absent.
-      if (item !== undefined && item !== null) field.check(item, [...path, name], report);
+      // As in Kubernetes, null is the same as absent; where a field widens by its absence that is not said lightly.
+      if (item === null && options.closed === true) {
+        report({
+          path: [...path, name],
+          reason: `${formatPath([...path, name])}: says nothing`,
+          hint: `leave "${name}" out if that is meant`,
+        });
+      } else if (item !== undefined && item !== null) field.check(item, [...path, name], report);
       else if (field.required && !misspelt.has(name)) {
         report({ path, reason: `${formatPath([...path, name])} is missing` });
       }
