@@ -1,4 +1,4 @@
-/** The inner half of rootless-program.ts. */
+/** The inner half of rootless-program.ts. With HOLD it prints a pid and waits. */
 import { join } from "node:path";
 import { createMeshNetwork } from "../../src/local/sandbox/network.ts";
 import { startCapture } from "../../src/local/sandbox/packet-capture.ts";
@@ -29,6 +29,10 @@ const mounted = await run({
     { kind: "bind", source: "/etc/hostname", target: "/etc/hosts", readOnly: true },
   ],
 });
+if (process.env["HOLD"] !== undefined) {
+  process.stdout.write(`${JSON.stringify({ pid: container.pid })}\n`);
+  await container.exited;
+}
 const known = markProcess(container.pid) !== undefined;
 container.kill("SIGKILL");
 await container.exited;

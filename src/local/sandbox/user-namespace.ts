@@ -17,8 +17,12 @@ export const insideMarker = "REMORA_USER_NAMESPACE";
 
 /** Containers get process namespaces of their own, which only the owner of the one around them may make. */
 const namespaces = ["--user", "--net", "--mount", "--pid", "--fork", "--kill-child"];
-/** Says that the namespaces exist, waits for the ids to be mapped, and becomes the program. */
-const script = `echo ready >&3; read -r word <&3 && exec 3>&- && exec "$@"`;
+/**
+ * Says that the namespaces exist, waits for the ids to be mapped, and becomes the program. The kernel forgets to whose
+ * death a process is tied when it gains capabilities, which the first program after the mapping does: `setpriv` ties
+ * it anew.
+ */
+const script = `echo ready >&3; read -r word <&3 && exec 3>&- && exec setpriv --pdeathsig KILL "$@"`;
 
 /**
  * Runs the current program (same arguments) in new user, network, mount and process namespaces, where it is uid 0 with all
