@@ -94,10 +94,11 @@ export async function startMesh(
     await remora("down");
     assert.fail(`the mesh did not come up:\n${up.text}`);
   }
-  return createMesh(name, options.namespace, remora);
+  return createMesh(name, options, remora);
 }
 
-function createMesh(name: string, namespace: string, remora: Mesh["remora"]): Mesh {
+function createMesh(name: string, options: MeshOptions, remora: Mesh["remora"]): Mesh {
+  const { namespace, env = {} } = options;
   const inPod = (pod: string, command: readonly (string | number)[]) => [
     ...cli,
     "exec",
@@ -110,7 +111,7 @@ function createMesh(name: string, namespace: string, remora: Mesh["remora"]): Me
     ...command.map(String),
   ];
   const exec: Mesh["exec"] = (pod, command, options = {}) =>
-    runProgram(inPod(pod, command), options, options.timeoutMillis ?? 120_000);
+    runProgram(inPod(pod, command), { ...options, env }, options.timeoutMillis ?? 120_000);
   const ask: Mesh["ask"] = async (pod, ...command) => {
     const { code, text } = await exec(pod, command);
     assert.equal(code, 0, `${command.join(" ")} in ${pod} ended with ${code}:\n${text}`);
@@ -126,7 +127,7 @@ function createMesh(name: string, namespace: string, remora: Mesh["remora"]): Me
     exec,
     pods,
     remora,
-    start: (pod, ...command) => startProgram(inPod(pod, command)),
+    start: (pod, ...command) => startProgram(inPod(pod, command), { env }),
     async question(pod, program, ...args) {
       const runtime = program.endsWith(".py") ? python : "node";
       const text = await ask(pod, runtime, `test/apps/${program}`, ...args);
