@@ -1,6 +1,6 @@
 /** Makes running pods: admission, network, files, environment. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { InjectionOptions } from "../../injector/options.ts";
 import type { Pod } from "../api/kubernetes.ts";
@@ -46,7 +46,7 @@ export class PodFactory {
     this.#config = config;
     this.#isOpen = (statSync(config.workingDir).mode & 0o005) === 0o005;
     this.#resolverFile = join(config.state.directory, "resolv.conf");
-    writeFileSync(this.#resolverFile, createResolverFile(), { mode: 0o644 });
+    writeFileSync(this.#resolverFile, resolverFile, { mode: 0o644 });
   }
 
   /** Makes and starts a pod. The workload was checked before, so that a refusal here is a bug. */
@@ -112,17 +112,7 @@ export function createSearchPath(path: string | undefined): string {
 }
 
 /**
- * The mesh's names are in the hosts files; other names are asked where the host asks. A name server on the host's
- * loopback cannot be reached from a pod; a short timeout keeps a wrong name from looking like a hang.
+ * The mesh's names are in the hosts files. Pods have no way out of the mesh's own network, so the host's name servers
+ * would only be waited for: nobody listens here, and the kernel says so at once.
  */
-function createResolverFile(): string {
-  let servers: string[] = [];
-  try {
-    const lines = readFileSync("/etc/resolv.conf", "utf8").split("\n");
-    servers = lines.filter((line) => /^nameserver\s+(?!127\.|::1)/.test(line));
-  } catch {
-    // A host without a resolver; the pods have none either.
-  }
-  if (servers.length === 0) servers = ["nameserver 127.0.0.1"];
-  return `${servers.join("\n")}\noptions timeout:1 attempts:1\n`;
-}
+const resolverFile = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
