@@ -1,4 +1,4 @@
-/** Byte gear. Text from bytes and back without the argument checks of Buffer, which cost more than the copy. */
+/** Byte gear. Text from bytes without the argument checks of Buffer, which cost more than the copy. */
 
 /** In every Node release since 0.x, but not in the type package. */
 interface Latin1Buffer extends Buffer {
