@@ -55,7 +55,7 @@ export class RequestLine {
   #readVersion(buffer: Buffer, at: number, to: number): number {
     const available = Math.min(versionLength, to - at);
     if (available < versionLength) {
-      return "HTTP/".startsWith(latin1Slice(buffer, at, at + Math.min(5, available)))
+      return mayBecomeVersion(latin1Slice(buffer, at, at + available))
         ? needMore
         : this.#refuse(badMessage("request line without HTTP version"));
     }
@@ -85,6 +85,11 @@ export function isHttp1Prefix(buffer: Buffer, at: number): boolean {
     buffer[at + 5] === 0x31 &&
     buffer[at + 6] === 0x2e
   );
+}
+
+/** Whether the text is a proper beginning of `HTTP/d.d CRLF`. */
+function mayBecomeVersion(text: string): boolean {
+  return text.replace(/[0-9]/g, "1") === "HTTP/1.1\r\n".slice(0, text.length);
 }
 
 /** A well-formed other version is 505 (RFC 9110 15.6.6); anything else is no request line at all. */

@@ -75,7 +75,7 @@ class ServerConnection implements Http1Server, ServerSide {
   }
 
   get readingHead(): boolean {
-    return this.#state === inHead && this.#held.size > 0;
+    return this.#state === inHead && this.#held.size > 0 && !this.#isBehind();
   }
 
   get idle(): boolean {
@@ -286,9 +286,9 @@ class ServerConnection implements Http1Server, ServerSide {
 
   #readBody(buffer: Buffer, at: number, to: number): number {
     const exchange = this.#exchange as ServerExchange;
+    exchange.sawBody = true;
     const next = this.#body.read(buffer, at, to, exchange.reader);
     if (this.#exchange !== exchange) return to;
-    exchange.sawBody = true;
     exchange.ungranted += this.#body.delivered;
     if (next === refused) {
       this.#refuseBody(exchange);

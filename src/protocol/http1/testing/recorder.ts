@@ -13,6 +13,7 @@ import type {
 export class Recorder implements MessageReader<ResponseHead | RequestHead> {
   readonly events: string[] = [];
   body = "";
+  trailers: HeaderList = [];
   ended = false;
   reset: Reset | undefined;
   credit = 0;
@@ -33,6 +34,7 @@ export class Recorder implements MessageReader<ResponseHead | RequestHead> {
   }
 
   onTrailers(headers: HeaderList): void {
+    this.trailers = headers;
     this.events.push(`trailers ${formatHeaders(headers)}`);
     this.#end();
   }
