@@ -50,7 +50,11 @@ export async function startProgram(
     kill: (signal = "SIGTERM") => void child.kill(signal),
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);
+      const timer = setTimeout(() => {
+        child.kill("SIGKILL");
+        // A grandchild may hold the other ends for ever.
+        for (const stream of [child.stdout, child.stderr]) stream.destroy();
+      }, 15_000);
       await ended;
       clearTimeout(timer);
     },
