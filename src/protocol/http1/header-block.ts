@@ -30,6 +30,10 @@ export class HeaderBlock {
 
   /** Gives the position behind the empty line, `needMore` or `refused`; `facts` are those of the newest block. */
   read(buffer: Buffer, from: number, to: number): number {
+    // An empty block; what follows it may well look like the end of a longer one.
+    if (to - from >= 2 && buffer[from] === 0x0d && buffer[from + 1] === 0x0a) {
+      return this.#parse("\r\n", from + 2);
+    }
     const length = this.#remembered.length;
     const last = from + length - 1;
     if (length > 0 && last < to && buffer[last] === 0x0a && buffer[last - 2] === 0x0a) {
@@ -41,9 +45,6 @@ export class HeaderBlock {
   }
 
   #readNew(buffer: Buffer, from: number, to: number): number {
-    if (to - from >= 2 && buffer[from] === 0x0d && buffer[from + 1] === 0x0a) {
-      return this.#parse("\r\n", from + 2);
-    }
     for (let look = firstLook; ; look *= 4) {
       const until = Math.min(to, from + look);
       const text = latin1Slice(buffer, from, until);

@@ -233,3 +233,13 @@ test("a remembered head does not lend its framing to a different one", () => {
     ["hi", "x", "abc", ""],
   );
 });
+
+test("a head without lines is not taken for the beginning of the one behind it", () => {
+  const { app, peer } = serve(({ response }) => response.head({ status: 204, headers: [] }, true));
+  peer.sends("GET /1 HTTP/1.0\r\nConnection: keep-alive\r\nX: y\r\n\r\n");
+  peer.sends("GET /2 HTTP/1.0\r\n\r\n01234567890123456789012345\r\n\r\n");
+  assert.deepEqual(
+    app.accepted.map(({ head }) => head.path),
+    ["/1", "/2"],
+  );
+});
