@@ -39,7 +39,7 @@ export function renderScreen(screen: Screen): string {
 export function renderLine(rows: readonly TrafficRow[]): string {
   const rate = rows.reduce((sum, row) => sum + row.rate, 0);
   const failing = rows.filter((row) => row.success !== undefined && row.success < 1);
-  const plain = rows.filter((row) => !row.mtls);
+  const plain = rows.filter((row) => row.mtls === false);
   const slowest = Math.max(0, ...rows.map((row) => row.p99 ?? 0));
   const facts = [
     `${rows.length} flows`,
@@ -75,7 +75,7 @@ function layOut(rows: readonly TrafficRow[], short: boolean): string[] {
       row.success === undefined ? "-" : formatShare(row.success),
       formatSeconds(row.p50),
       formatSeconds(row.p99),
-      row.mtls ? "yes" : "NO",
+      formatMtls(row.mtls),
     ]),
   ];
   const widths = titles.map((_, column) =>
@@ -101,4 +101,9 @@ function formatShare(share: number): string {
 
 function shorten(identity: string): string {
   return identity.split("/").at(-1) ?? identity;
+}
+
+function formatMtls(mtls: boolean | undefined): string {
+  if (mtls === undefined) return "-";
+  return mtls ? "yes" : "NO";
 }

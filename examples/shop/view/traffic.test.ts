@@ -92,3 +92,11 @@ function requests(counts: Counts): string {
 function scrape(identity: string, text: string) {
   return { identity, samples: parseMetricsText(text) };
 }
+
+test("requests that found nobody show as failures and say nothing of encryption", () => {
+  const text =
+    'remora_requests_total{direction="outbound",peer="unknown",service="shop/web",protocol="http1",status_class="5xx",grpc_status="",error="no_endpoint"} 3';
+  const [row] = readTraffic([], [scrape(web, text)], 1);
+  assert.deepEqual([row?.success, row?.mtls], [0, undefined]);
+  assert.deepEqual(readTraffic([scrape(web, text)], [scrape(web, text)], 1), []);
+});

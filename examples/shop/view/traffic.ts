@@ -20,7 +20,8 @@ export interface TrafficRow {
   /** In seconds; undefined for TCP, whose connections may live for days. */
   readonly p50: number | undefined;
   readonly p99: number | undefined;
-  readonly mtls: boolean;
+  /** Undefined when nobody was reached. */
+  readonly mtls: boolean | undefined;
 }
 
 /** The gRPC statuses that are the server's fault: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
@@ -65,7 +66,9 @@ function readPod(
     const grown = sample.value >= past ? sample.value - past : sample.value;
     addSample(flows, sample, grown);
   }
-  return Array.from(flows.values(), (flow) => ({
+  // Requests that found nobody have no peer: they show while they fail, and say nothing of encryption.
+  const shown = Array.from(flows.values()).filter((flow) => flow.mtls || flow.finished > 0);
+  return shown.map((flow) => ({
     source: scrape.identity,
     destination: flow.destination,
     protocol: flow.protocol,
@@ -73,7 +76,7 @@ function readPod(
     success: flow.finished === 0 ? undefined : 1 - flow.failed / flow.finished,
     p50: quantile(flow.buckets, 0.5),
     p99: quantile(flow.buckets, 0.99),
-    mtls: flow.mtls,
+    mtls: flow.mtls || flow.finished > flow.failed ? flow.mtls : undefined,
   }));
 }
 
