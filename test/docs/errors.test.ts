@@ -1,6 +1,6 @@
 /** docs/errors.md is what operators read at night: it must say what the code does. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { ErrorCode } from "../../src/core/mesh-error.ts";
 import { grpcStatusOf, rescue, responseFlag } from "../../src/proxy/http/rescue.ts";
@@ -31,4 +31,18 @@ test("every error code, and nothing else, has a section with what to do", () => 
     codes,
   );
   for (const section of sections) assert.match(section, /\nWhat to do: /, section.slice(0, 40));
+});
+
+test("a code that no part of the program uses is marked as reserved, and no other", () => {
+  const tables = ["src/core/mesh-error.ts", "src/proxy/http/rescue.ts"];
+  const files = globSync("src/{protocol,credentials,proxy}/**/*.ts");
+  const sources = files
+    .filter((file) => !/\.(test|fuzz)\.ts$/.test(file) && !tables.includes(file))
+    .map((file) => readFileSync(file, "utf8"));
+  for (const section of page.split(/^## /m).slice(1)) {
+    const code = section.split("\n")[0] ?? "";
+    // `internal` is what toMeshError makes of everything that nobody foresaw.
+    const used = code === "internal" || sources.some((text) => text.includes(`"${code}"`));
+    assert.equal(section.includes("*Reserved:"), !used, code);
+  }
 });
