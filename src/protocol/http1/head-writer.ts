@@ -6,11 +6,9 @@ import type { ByteWriter } from "../byte-writer.ts";
 import type { HeaderList } from "../exchange.ts";
 import { isTargetByte, isTokenByte, isValueByte } from "./characters.ts";
 import { parseContentLength } from "./header-facts.ts";
-
-const cr = 0x0d;
-const lf = 0x0a;
-const space = 0x20;
-const colon = 0x3a;
+import { isUsualName } from "./header-names.ts";
+import { latin1Write } from "./latin1.ts";
+import { WrittenBlock } from "./written-block.ts";
 
 /** Names that only the engine itself may write: they frame the message or belong to the connection. */
 const reservedNames: ReadonlySet<string> = new Set([
@@ -33,6 +31,7 @@ export class HeadWriter {
   /** Of the lines last written: whether `te` was among them, which Connection must then list (RFC 9110 10.1.4). */
   hasTe = false;
   readonly #out: ByteWriter;
+  readonly #written = new WrittenBlock();
   #begin = 0;
   #at = 0;
   #sound = true;
@@ -92,6 +91,29 @@ export class HeadWriter {
       size += (headers[index] as string).length + 2;
     }
     this.#reserve(size);
+    const written = this.#written;
+    const copied = written.copyTo(this.#out.buffer, this.#at, headers, dropLength);
+    if (copied !== -1) {
+      this.#at += copied;
+      this.contentLength = written.contentLength;
+      this.hasTe = written.hasTe;
+      return;
+    }
+    const wasSound = this.#sound;
+    const from = this.#at;
+    const text = this.#joinLines(headers, dropLength);
+    latin1Write(this.#out.buffer, text, from);
+    this.#at += text.length;
+    if (!wasSound || !this.#sound) return;
+    written.contentLength = this.contentLength;
+    written.hasTe = this.hasTe;
+    written.remember(headers, dropLength, this.#out.buffer, from, this.#at);
+  }
+
+  /** One text for all lines, because one write of it costs less than many small ones. */
+  #joinLines(headers: HeaderList, dropLength: boolean): string {
+    const written = this.#written;
+    let text = "";
     for (let index = 0; index < headers.length; index += 2) {
       const name = headers[index] as string;
       const value = headers[index + 1] as string;
@@ -104,8 +126,11 @@ export class HeadWriter {
           if (known || dropLength) continue;
         }
       }
-      this.#line(name, value);
+      if (!written.has(index, name)) this.#checkName(name);
+      if (!written.has(index + 1, value)) this.#check(value, isValueByte);
+      text += `${name}: ${value}\r\n`;
     }
+    return text;
   }
 
   #takeLength(value: string): void {
@@ -116,27 +141,17 @@ export class HeadWriter {
     this.contentLength = length;
   }
 
-  #line(name: string, value: string): void {
-    const buffer = this.#out.buffer;
-    let at = this.#at;
-    let valid = name.length > 0 ? 1 : 0;
-    for (let index = 0; index < name.length; index += 1) {
-      const character = name.charCodeAt(index);
-      valid &= isTokenByte[character] as number;
-      buffer[at++] = character;
+  #checkName(name: string): void {
+    if (name.length === 0) this.#sound = false;
+    else if (!isUsualName(name)) this.#check(name, isTokenByte);
+  }
+
+  /** Characters above U+00FF are outside the tables: `undefined` becomes 0 here. */
+  #check(text: string, table: Uint8Array): void {
+    let valid = 1;
+    for (let index = 0; index < text.length; index += 1) {
+      valid &= table[text.charCodeAt(index)] as number;
     }
-    buffer[at] = colon;
-    buffer[at + 1] = space;
-    at += 2;
-    for (let index = 0; index < value.length; index += 1) {
-      const character = value.charCodeAt(index);
-      valid &= isValueByte[character] as number;
-      buffer[at++] = character;
-    }
-    buffer[at] = cr;
-    buffer[at + 1] = lf;
-    this.#at = at + 2;
-    // Characters above U+00FF are outside the tables: `undefined` becomes 0 here.
     if (valid !== 1) this.#sound = false;
   }
 

@@ -62,6 +62,7 @@ for (const text of [...usualNames, ...kindByName.keys()]) {
   bySpelling.set(`${text}:`, name);
   bySpelling.set(`${text.replace(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase())}:`, name);
 }
+const usual: ReadonlySet<string> = new Set([...usualNames, "content-length", "te", "expect"]);
 const webSocketSpellings = ["Accept", "Extensions", "Key", "Protocol", "Version"];
 for (const part of webSocketSpellings) {
   const name = bySpelling.get(`Sec-Websocket-${part}:`);
@@ -75,4 +76,9 @@ export function lookUpHeaderName(spelling: string): HeaderName | undefined {
   const text = spelling.slice(0, -1).toLowerCase();
   if (!isToken(text)) return undefined;
   return bySpelling.get(`${text}:`) ?? { text, kind: ordinaryName };
+}
+
+/** Whether the text is one of the names that are known to be well formed. */
+export function isUsualName(text: string): boolean {
+  return usual.has(text);
 }
