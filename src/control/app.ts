@@ -1,6 +1,6 @@
 /** Composition root of the control program: source, snapshots, discovery service. */
 import { Server } from "@grpc/grpc-js";
-import type { SocketAddress } from "../core/address.ts";
+import { formatAddress, type SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import { createMetricsText } from "../core/metrics-text.ts";
@@ -59,7 +59,7 @@ export async function startControl(
   server.addService(discoveryServiceDefinition, { deltaAggregatedResources: discovery.handler });
   const state = { ready: false };
   const http = await listenHttpEndpoint(
-    { host: config.metricsListen.ip, port: config.metricsListen.port },
+    config.metricsListen,
     createMetricsText(metrics.families),
     () => state.ready,
   );
@@ -113,9 +113,8 @@ function bind(
   listen: SocketAddress,
   credentials: Parameters<Server["bindAsync"]>[1],
 ): Promise<number> {
-  const host = listen.ip.includes(":") ? `[${listen.ip}]` : listen.ip;
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${listen.port}`, credentials, (error, port) => {
+    server.bindAsync(formatAddress(listen), credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });

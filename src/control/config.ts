@@ -1,10 +1,14 @@
 /** The settings of the control program, read from its environment. */
-import { isIP } from "node:net";
 import { parsePort, type SocketAddress } from "../core/address.ts";
 import { readSettings, type SettingTable } from "../core/config-table.ts";
-import { type Millis, parseDuration } from "../core/duration.ts";
-import { logLevels } from "../core/log.ts";
-import { isTrustDomain } from "../core/spiffe-id.ts";
+import type { Millis } from "../core/duration.ts";
+import {
+  parseListenAddress,
+  parseLogLevel,
+  parseName,
+  parsePositiveDuration,
+  parseTrustDomain,
+} from "../core/setting-parsers.ts";
 
 const controlSettings = {
   REMORA_CONTROL_MANIFESTS: {
@@ -133,14 +137,6 @@ function parsePaths(text: string): readonly string[] {
   return paths;
 }
 
-function parseListenAddress(text: string): SocketAddress {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const ip = match?.[1] ?? match?.[2] ?? "";
-  const port = Number(match?.[3]);
-  if (isIP(ip) === 0 || !(port <= 65_535)) throw new Error("expected IP:port, such as [::]:15010");
-  return { ip, port };
-}
-
 function parseHostAndPort(text: string): string {
   const colon = text.lastIndexOf(":");
   if (colon < 1 || parsePort(text.slice(colon + 1)) === undefined) {
@@ -155,25 +151,4 @@ function parseAccount(text: string): AccountName {
     throw new Error("expected NAMESPACE/SERVICE-ACCOUNT");
   }
   return { namespace, serviceAccount };
-}
-
-function parseName(text: string): string {
-  if (text.trim() === "") throw new Error("expected a text that is not empty");
-  return text;
-}
-
-function parseTrustDomain(text: string): string {
-  if (!isTrustDomain(text)) throw new Error("expected lower-case letters, digits, dots, dashes");
-  return text;
-}
-
-function parsePositiveDuration(text: string): Millis {
-  const duration = parseDuration(text);
-  if (duration === undefined || duration <= 0) throw new Error("expected a duration, such as 5s");
-  return duration;
-}
-
-function parseLogLevel(text: string): string {
-  if (!logLevels.some((level) => level === text)) throw new Error(`expected ${logLevels.join()}`);
-  return text;
 }

@@ -1,8 +1,8 @@
 /** Composition root of the identity program. */
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import type { ListenOptions } from "node:net";
 import { dirname } from "node:path";
 import { Server } from "@grpc/grpc-js";
+import { formatAddress, type SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Millis, seconds } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
@@ -108,12 +108,11 @@ export async function startIdentity(
 
 function bind(
   server: Server,
-  listen: ListenOptions,
+  listen: SocketAddress,
   credentials: Parameters<Server["bindAsync"]>[1],
 ): Promise<number> {
-  const host = listen.host?.includes(":") ? `[${listen.host}]` : listen.host;
   return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${listen.port}`, credentials, (error, port) => {
+    server.bindAsync(formatAddress(listen), credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });

@@ -11,7 +11,7 @@ const needed = {
 
 test("three settings are enough", () => {
   const config = readIdentityConfig(needed);
-  assert.deepEqual(config.listen, { host: "::", port: 15_012 });
+  assert.deepEqual(config.listen, { ip: "::", port: 15_012 });
   assert.equal(config.leafLifetime, 3_600_000);
   assert.equal(config.tokenAudience, "remora");
   assert.equal(config.bundleFile, undefined);

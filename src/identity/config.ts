@@ -1,11 +1,15 @@
 /** The settings of the identity program, read from its environment. */
-import type { ListenOptions } from "node:net";
-import { isIP } from "node:net";
 import { isAbsolute } from "node:path";
+import type { SocketAddress } from "../core/address.ts";
 import { readSettings, type SettingTable } from "../core/config-table.ts";
-import { type Millis, parseDuration } from "../core/duration.ts";
-import { logLevels } from "../core/log.ts";
-import { isTrustDomain } from "../core/spiffe-id.ts";
+import type { Millis } from "../core/duration.ts";
+import {
+  parseListenAddress,
+  parseLogLevel,
+  parseName,
+  parsePositiveDuration,
+  parseTrustDomain,
+} from "../core/setting-parsers.ts";
 
 const identitySettings = {
   REMORA_IDENTITY_LISTEN: {
@@ -31,12 +35,12 @@ const identitySettings = {
   REMORA_IDENTITY_TOKEN_ISSUER: {
     doc: "the `iss` that tokens must carry",
     fallback: undefined,
-    parse: parseText,
+    parse: parseName,
   },
   REMORA_IDENTITY_TOKEN_AUDIENCE: {
     doc: "the audience that tokens must be made for",
     fallback: "remora",
-    parse: parseText,
+    parse: parseName,
   },
   REMORA_IDENTITY_BUNDLE_FILE: {
     doc: "file that the roots are written to at start, as PEM; empty writes none",
@@ -61,12 +65,12 @@ const identitySettings = {
   REMORA_IDENTITY_NAMESPACE: {
     doc: "namespace of the service itself, for its own identity",
     fallback: "remora-system",
-    parse: parseText,
+    parse: parseName,
   },
   REMORA_IDENTITY_SERVICE_ACCOUNT: {
     doc: "service account of the service itself, for its own identity",
     fallback: "remora-identity",
-    parse: parseText,
+    parse: parseName,
   },
   REMORA_IDENTITY_DNS_NAMES: {
     doc: "comma list of the DNS names in the service's own certificate",
@@ -89,8 +93,8 @@ const identitySettings = {
 export const identitySettingTable: SettingTable = identitySettings;
 
 export interface IdentityConfig {
-  readonly listen: ListenOptions;
-  readonly metricsListen: ListenOptions;
+  readonly listen: SocketAddress;
+  readonly metricsListen: SocketAddress;
   readonly caDirectory: string;
   readonly jwksFile: string;
   readonly tokenIssuer: string;
@@ -130,34 +134,9 @@ export function readIdentityConfig(
   };
 }
 
-function parseListenAddress(text: string): ListenOptions & { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2] ?? "";
-  const port = Number(match?.[3]);
-  if (isIP(host) === 0 || !(port <= 65_535))
-    throw new Error("expected IP:port, such as [::]:15012");
-  return { host, port };
-}
-
 function parseFile(text: string): string {
   if (!isAbsolute(text)) throw new Error("expected an absolute path");
   return text;
-}
-
-function parseText(text: string): string {
-  if (text.trim() === "") throw new Error("expected a text that is not empty");
-  return text;
-}
-
-function parseTrustDomain(text: string): string {
-  if (!isTrustDomain(text)) throw new Error("expected lower-case letters, digits, dots, dashes");
-  return text;
-}
-
-function parsePositiveDuration(text: string): Millis {
-  const duration = parseDuration(text);
-  if (duration === undefined || duration <= 0) throw new Error("expected a duration, such as 5s");
-  return duration;
 }
 
 /** Ten seconds lets tests rotate quickly; more than a day is no longer short-lived. */
@@ -172,9 +151,4 @@ function parseDnsNames(text: string): readonly string[] {
   const bad = names.find((name) => !/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name));
   if (bad !== undefined) throw new Error(`${JSON.stringify(bad)} is not a DNS name`);
   return names;
-}
-
-function parseLogLevel(text: string): string {
-  if (!logLevels.some((level) => level === text)) throw new Error(`expected ${logLevels.join()}`);
-  return text;
 }

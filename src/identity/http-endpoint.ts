@@ -1,6 +1,7 @@
 /** The small HTTP server for Prometheus and the kubelet: `/metrics`, `/ready`, `/live`. */
 import { createServer, type Server } from "node:http";
-import type { AddressInfo, ListenOptions } from "node:net";
+import type { AddressInfo } from "node:net";
+import type { SocketAddress } from "../core/address.ts";
 import type { MetricsText } from "../core/metrics-text.ts";
 
 export interface HttpEndpoint {
@@ -10,7 +11,7 @@ export interface HttpEndpoint {
 
 /** Rejects when the address cannot be bound. */
 export async function listenHttpEndpoint(
-  address: ListenOptions,
+  address: SocketAddress,
   metrics: MetricsText,
   isReady: () => boolean,
 ): Promise<HttpEndpoint> {
@@ -46,10 +47,10 @@ export async function listenHttpEndpoint(
   };
 }
 
-function listen(server: Server, address: ListenOptions): Promise<void> {
+function listen(server: Server, address: SocketAddress): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(address, () => {
+    server.listen({ host: address.ip, port: address.port }, () => {
       server.off("error", reject);
       resolve();
     });

@@ -1,9 +1,8 @@
 /** The sidecar's settings; docs/configuration.md is made from this table. */
 import { parsePort } from "../core/address.ts";
 import { readSettings, type Setting } from "../core/config-table.ts";
-import { type Millis, parseDuration } from "../core/duration.ts";
-import { logLevels } from "../core/log.ts";
-import { isTrustDomain } from "../core/spiffe-id.ts";
+import type { Millis } from "../core/duration.ts";
+import { parseLogLevel, parsePositiveDuration, parseTrustDomain } from "../core/setting-parsers.ts";
 import type { AppProtocol } from "./discovery/destination.ts";
 import { type ProbeTable, parseProbes } from "./status/probe-table.ts";
 
@@ -47,10 +46,7 @@ export const proxySettings: {
     "default",
   ),
   REMORA_NODE_NAME: text("Node that the pod runs on; for logs", ""),
-  REMORA_TRUST_DOMAIN: setting("Trust domain of the mesh", "cluster.local", (value) => {
-    if (!isTrustDomain(value)) throw new Error("expected a name of a-z, 0-9, '.', '_' and '-'");
-    return value;
-  }),
+  REMORA_TRUST_DOMAIN: setting("Trust domain of the mesh", "cluster.local", parseTrustDomain),
   REMORA_IDENTITY_ADDRESS: setting(
     "Where certificates come from, as host:port",
     "remora-identity.remora-system.svc.cluster.local:15012",
@@ -73,17 +69,12 @@ export const proxySettings: {
     "Unix socket of the admin interface; empty switches it off",
     "/var/run/remora/admin.sock",
   ),
-  REMORA_LOG_LEVEL: setting("fatal, error, warn, info, debug or trace", "info", (value) => {
-    if (!(logLevels as readonly string[]).includes(value)) {
-      throw new Error(`expected one of ${logLevels.join(", ")}`);
-    }
-    return value;
-  }),
+  REMORA_LOG_LEVEL: setting("fatal, error, warn, info, debug or trace", "info", parseLogLevel),
   REMORA_ACCESS_LOG: setting("One line for each request or connection: on or off", "off", onOff),
   REMORA_DRAIN_TIME: setting(
     "How long running exchanges may take to end after SIGTERM; less than the pod's grace period",
     "25s",
-    duration,
+    parsePositiveDuration,
   ),
   REMORA_OPAQUE_PORTS: setting(
     "Destination ports whose bytes are never parsed, such as 3306,9000-9100",
@@ -129,12 +120,6 @@ function hostAndPort(value: string): HostAndPort {
 function onOff(value: string): boolean {
   if (value !== "on" && value !== "off") throw new Error("expected on or off");
   return value === "on";
-}
-
-function duration(value: string): Millis {
-  const parsed = parseDuration(value);
-  if (parsed === undefined) throw new Error("expected a duration such as 500ms, 25s or 2m");
-  return parsed;
 }
 
 function portRanges(value: string): readonly PortRange[] {
