@@ -117,4 +117,9 @@ server.on("upgrade", (request, socket: Socket, head) => {
   socket.pipe(socket);
 });
 server.listen(port, () => console.log(`http1-server listens on ${port}`));
-process.on("SIGTERM", () => process.exit(0));
+// Answers what it has begun, as a server that is used in earnest does; WebSockets do not keep it.
+process.on("SIGTERM", () => {
+  for (const socket of sockets.clients) socket.terminate();
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});
