@@ -101,8 +101,11 @@ export interface EngineHost {
   resumeReading(): void;
   /** Nothing more will be written: flush, then FIN. Reading goes on until the peer closes. */
   finish(): void;
-  /** Flush what is there, then close both directions. `reset` is for the log; undefined is an orderly end. */
-  close(reset: Reset | undefined): void;
+  /**
+   * Flush what is there, then close both directions: with RST when there is a reset, so that nothing that was cut looks
+   * whole, and in order when there is none, or when it was `announced` to the peer in band (GOAWAY).
+   */
+  close(reset: Reset | undefined, announced?: boolean): void;
 }
 
 /** What the transport tells an engine; both engines, both sides, implement it. */

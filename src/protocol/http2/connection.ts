@@ -352,7 +352,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
       unprocessed: false,
     };
     this.#die(reset);
-    this.#host.close(reset);
+    this.#host.close(reset, true);
   }
 
   // The owner's wishes, through the stream that it holds.

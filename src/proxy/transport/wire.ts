@@ -45,6 +45,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
   #finishing = false;
   #closing = false;
   #gone = false;
+  #cut = false;
   #cause: Reset | undefined;
 
   constructor(context: WireContext, options: WireOptions, createEngine: (host: EngineHost) => E) {
@@ -117,7 +118,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
 
   #afterWrite(): void {
     if (this.out.length > 0 || this.#writing) return;
-    if (this.#closing) this.#end(mustReset(this.socket, this.#cause));
+    if (this.#closing) this.#end();
     else if (this.#finishing && !this.socket.writableEnded) this.socket.end();
   }
 
@@ -134,9 +135,10 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
     this.wantFlush();
   }
 
-  close(reset: Reset | undefined): void {
+  close(reset: Reset | undefined, announced = false): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.#cut = reset !== undefined && !announced;
     this.#cause ??= reset;
     this.wantFlush();
   }
@@ -172,9 +174,11 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
   }
 
   /** A reset is passed on as a reset: FIN would make a cut transfer look like a whole one. */
-  #end(cut: boolean): void {
-    if (cut) {
-      this.socket.resetAndDestroy();
+  #end(): void {
+    if (this.#cut) {
+      // A TLS session cannot be reset by itself; without its closing alert the peer sees that it was cut.
+      if ("encrypted" in this.socket) this.socket.destroy();
+      else this.socket.resetAndDestroy();
       return;
     }
     this.socket.end();
@@ -191,15 +195,6 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
     this.engine.closed(reset);
     this.#options.onClosed?.(reset);
   }
-}
-
-/**
- * What was cut by someone else is passed on as RST. Our own verdict on bad input was written as GOAWAY or as an error
- * response, and must stay readable; and a TLS session cannot be reset without its socket.
- */
-function mustReset(socket: Socket, cause: Reset | undefined): boolean {
-  if (cause === undefined || "encrypted" in socket) return false;
-  return cause.code !== "protocol_error" && cause.code !== "flood";
 }
 
 function errorSide(side: WireOptions["side"]): "downstream" | "upstream" {
