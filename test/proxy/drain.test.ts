@@ -17,6 +17,7 @@ const clientIp = "127.0.0.12";
 const toProxy = { host: clientIp, port: 15_001 };
 
 interface Scene {
+  readonly listeners: readonly http.Server[];
   readonly client: TestPod;
   readonly servers: readonly TestPod[];
   readonly stop: () => Promise<void>;
@@ -43,7 +44,7 @@ async function scene(ips: readonly string[], app: http.RequestListener): Promise
     }
     await Promise.all([client, ...servers].map((pod) => pod.stop()));
   };
-  return { client, servers, stop };
+  return { listeners, client, servers, stop };
 }
 
 async function get(agent: http.Agent | false): Promise<http.IncomingMessage> {
@@ -119,5 +120,43 @@ test("a client's own drain closes idle connections and tells busy ones that it g
   await once(idle, "end");
   idle.end();
   await drained;
+  await stop();
+});
+
+test("a pod whose application went before its sidecar costs no request", async () => {
+  const { client, listeners, stop } = await scene(
+    ["127.0.0.13", "127.0.0.14"],
+    (request, response) => response.end(request.socket.localAddress),
+  );
+  const [leaving] = listeners as [http.Server];
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+  const ask = async (): Promise<void> => {
+    for (let index = 0; index < 100; index += 1) {
+      const response = await get(agent);
+      assert.equal(response.statusCode, 200, String(response.headers["proxy-status"]));
+      assert.equal(response.headers["remora-unprocessed"], undefined);
+      await text(response);
+    }
+  };
+  const clients = Array.from({ length: 4 }, ask);
+  leaving.close();
+  leaving.closeAllConnections();
+  await Promise.all(clients);
+  const retried = client.accessLog.filter(({ attempts }) => attempts > 1);
+  assert.ok(retried.length > 0);
+  agent.destroy();
+  await stop();
+});
+
+test("when no other pod is left, the client reads why", async () => {
+  const { listeners, stop } = await scene(["127.0.0.13"], () => {});
+  for (const listener of listeners) listener.close();
+  const response = await get(false);
+  assert.equal(response.statusCode, 502);
+  assert.match(
+    String(response.headers["proxy-status"]),
+    /connect_refused: connect to 127.0.0.13:8080/,
+  );
+  assert.equal(response.headers["remora-unprocessed"], undefined);
   await stop();
 });

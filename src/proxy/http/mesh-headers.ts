@@ -8,6 +8,10 @@ const destinationHeader = "remora-dst";
 /** Tells the application who calls: the SPIFFE ID that the peer proved. */
 const clientHeader = "remora-client-id";
 
+/** On an error of the receiving proxy: the application has not seen the request, so it may be sent elsewhere. */
+const unprocessedHeader = "remora-unprocessed";
+export const unprocessed: HeaderList = [unprocessedHeader, "1"];
+
 const prefix = "remora-";
 
 export interface MeshDestination {
@@ -45,6 +49,10 @@ export function takeDestination(headers: HeaderList): MeshDestination | undefine
     headers.splice(index, 2);
   }
   return destination;
+}
+
+export function isUnprocessed(headers: HeaderList): boolean {
+  return headers.includes(unprocessedHeader);
 }
 
 export function addClientIdentity(headers: HeaderList, identity: string): void {

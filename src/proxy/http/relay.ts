@@ -12,6 +12,7 @@ import type {
   Reset,
   ResponseHead,
 } from "../../protocol/exchange.ts";
+import { stripMeshHeaders } from "./mesh-headers.ts";
 import { type Fault, grpcTrailers, isGrpc, rescue } from "./rescue.ts";
 
 /** What the relay asks of the direction that it runs in; one object serves all exchanges of a connection. */
@@ -20,6 +21,8 @@ export interface RelayOwner {
   onEnd(relay: Relay): void;
   /** The upstream certainly did not act on the request, which is still whole: true takes over to try again. */
   retry(relay: Relay, reset: Reset): boolean;
+  /** A whole answer to a whole request: true when it says that nothing acted on it and another try was begun. */
+  reclaim?(relay: Relay, head: ResponseHead): boolean;
   /** The final response head, before it goes down; may be changed in place, and the relay may be failed. */
   onResponse(relay: Relay, head: ResponseHead): void;
 }
@@ -100,11 +103,11 @@ export class Relay implements MessageReader<ResponseHead> {
     else if (waiting.ended) up.data(nothing, true);
   }
 
-  /** Answers the request ourselves, or cuts it when the answer has already begun. */
-  fail(error: unknown): void {
+  /** Answers the request ourselves, with these headers beside our own, or cuts it when the answer has begun. */
+  fail(error: unknown, headers: HeaderList = []): void {
     if (this.#over) return;
     const meshError = toMeshError(error);
-    this.#fail({ code: meshError.code, detail: meshError.message }, resetFor(meshError));
+    this.#fail({ code: meshError.code, detail: meshError.message }, resetFor(meshError), headers);
   }
 
   /** Cuts both sides, as when a policy withdraws its permit from a live exchange. */
@@ -121,6 +124,7 @@ export class Relay implements MessageReader<ResponseHead> {
       this.down.head(head, false);
       return;
     }
+    if (end && this.bodiless && this.#owner.reclaim?.(this, head) === true) return;
     this.#responseStarted = true;
     this.status = head.status;
     this.#noteGrpcStatus(head.headers);
@@ -139,6 +143,7 @@ export class Relay implements MessageReader<ResponseHead> {
 
   onTrailers(headers: HeaderList): void {
     if (this.#over) return;
+    stripMeshHeaders(headers);
     this.#noteGrpcStatus(headers);
     this.down.trailers(headers);
     this.#endResponse();
@@ -170,10 +175,11 @@ export class Relay implements MessageReader<ResponseHead> {
     );
   }
 
-  #fail(fault: Fault, reset: Reset): void {
+  #fail(fault: Fault, reset: Reset, headers: HeaderList = []): void {
     this.fault = fault;
     if (!this.#responseStarted) {
       const head = rescue(fault, isGrpc(this.head));
+      head.headers.push(...headers);
       this.status = head.status;
       this.#noteGrpcStatus(head.headers);
       this.down.head(head, true);
@@ -245,6 +251,8 @@ class RequestReader implements MessageReader<RequestHead> {
 
   onTrailers(headers: HeaderList): void {
     const relay = this.#relay;
+    // Some servers let trailers join the headers, and an identity must not come in that way either.
+    stripMeshHeaders(headers);
     if (relay.up !== undefined) relay.up.trailers(headers);
     else if (!relay.over) this.#wait().trailers = headers;
     relay.endRequest();

@@ -20,10 +20,10 @@ interface Rescue {
 const table: Readonly<Record<ErrorCode, Rescue>> = {
   handshake_failed: { status: 502, grpcStatus: 14, proxyError: "tls_protocol_error", flag: "UF" },
   identity_missing: {
-    status: 403,
-    grpcStatus: 16,
-    proxyError: "http_request_denied",
-    flag: "UAEX",
+    status: 503,
+    grpcStatus: 14,
+    proxyError: "destination_unavailable",
+    flag: "UF",
   },
   policy_denied: { status: 403, grpcStatus: 7, proxyError: "http_request_denied", flag: "UAEX" },
   no_route: { status: 404, grpcStatus: 12, proxyError: "destination_not_found", flag: "NR" },

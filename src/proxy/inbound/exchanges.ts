@@ -5,7 +5,7 @@ import { MeshError } from "../../core/mesh-error.ts";
 import type { RequestHead, RequestOpener, Reset, ResponseHead } from "../../protocol/exchange.ts";
 import type { UpstreamProtocol } from "../balance/upstreams.ts";
 import type { Endpoint } from "../discovery/destination.ts";
-import { addClientIdentity, stripMeshHeaders } from "../http/mesh-headers.ts";
+import { addClientIdentity, stripMeshHeaders, unprocessed } from "../http/mesh-headers.ts";
 import { Recorder } from "../http/record.ts";
 import type { Relay, RelayOwner } from "../http/relay.ts";
 import { isGrpc } from "../http/rescue.ts";
@@ -158,8 +158,14 @@ export class InboundExchanges implements RelayOwner {
     else {
       pool
         .connect((dialled) => relay.connect(dialled))
-        .catch((error: unknown) => relay.fail(error));
+        .catch((error: unknown) => this.#connectFailed(relay, error));
     }
+  }
+
+  /** A pod that is being ended has lost its application first: the peer may try another pod. */
+  #connectFailed(relay: Relay, error: unknown): void {
+    const safe = error instanceof MeshError && error.retry === "unprocessed";
+    relay.fail(error, safe && this.client.peer !== undefined ? unprocessed : []);
   }
 }
 

@@ -1,6 +1,6 @@
 /** The requests of one application connection: each is routed to an endpoint of its destination by itself. */
 import { formatAddress } from "../../core/address.ts";
-import { MeshError } from "../../core/mesh-error.ts";
+import { type ErrorCode, MeshError } from "../../core/mesh-error.ts";
 import type {
   MessageReader,
   MessageWriter,
@@ -13,7 +13,12 @@ import type { EndpointLoad } from "../balance/endpoint-load.ts";
 import type { Picker } from "../balance/picker.ts";
 import type { UpstreamProtocol, Upstreams } from "../balance/upstreams.ts";
 import type { Endpoint } from "../discovery/destination.ts";
-import { markDestination, stripMeshHeaders, unmarkDestination } from "../http/mesh-headers.ts";
+import {
+  isUnprocessed,
+  markDestination,
+  stripMeshHeaders,
+  unmarkDestination,
+} from "../http/mesh-headers.ts";
 import { Recorder } from "../http/record.ts";
 import { Relay, type RelayOwner } from "../http/relay.ts";
 import { isGrpc } from "../http/rescue.ts";
@@ -68,6 +73,13 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     (relay.tag as Attempt).load?.observe(now - relay.startedAt, now);
   }
 
+  /** The other pod's proxy did not reach its application: another pod may. */
+  reclaim(relay: Relay, head: ResponseHead): boolean {
+    const attempt = relay.tag as Attempt;
+    if (!isUnprocessed(head.headers) || attempt.load === undefined) return false;
+    return this.#tryElsewhere(relay, attempt, attempt.load, "connect_refused");
+  }
+
   retry(relay: Relay, reset: Reset): boolean {
     const attempt = relay.tag as Attempt;
     if (relay.attempts >= maxAttempts) return false;
@@ -110,19 +122,23 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
 
   #connectFailed(relay: Relay, attempt: Attempt, error: unknown): void {
     if (relay.over) return;
-    const load = attempt.load as EndpointLoad;
-    load.penalize(performance.now());
-    attempt.tried ??= new Set();
-    attempt.tried.add(load);
     relay.attempts += 1;
-    const next = this.#options.picker().pick(performance.now(), attempt.tried);
-    if (next === undefined || relay.attempts >= maxAttempts) {
-      relay.fail(error);
-      return;
-    }
-    this.#options.workload.meters.families.retries.series("connect_refused").value += 1;
+    const load = attempt.load as EndpointLoad;
+    if (!this.#tryElsewhere(relay, attempt, load, "connect_refused")) relay.fail(error);
+  }
+
+  /** False when every endpoint was tried, or as many as one request may. */
+  #tryElsewhere(relay: Relay, attempt: Attempt, failed: EndpointLoad, reason: ErrorCode): boolean {
+    const now = performance.now();
+    failed.penalize(now);
+    attempt.tried ??= new Set();
+    attempt.tried.add(failed);
+    const next = this.#options.picker().pick(now, attempt.tried);
+    if (next === undefined || relay.attempts >= maxAttempts) return false;
+    this.#options.workload.meters.families.retries.series(reason).value += 1;
     this.#release(attempt);
     this.#send(relay, attempt);
+    return true;
   }
 
   #release(attempt: Attempt): void {
