@@ -176,3 +176,20 @@ test("a tunnel to another pod's address is refused", async () => {
   assert.equal(status, 400);
   assert.equal(connections, connectionsBefore);
 });
+
+test("an identity header among the trailers does not arrive", async () => {
+  const trailers = "Remora-Client-Id: forged\r\nX-Sum: 1\r\n";
+  const heard = await sendRaw(
+    `POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n${trailers}\r\n`,
+  );
+  assert.match(heard, /^HTTP\/1\.1 200 /);
+  assert.deepEqual({ ...seen[0]?.trailers }, { "x-sum": "1" });
+});
+
+test("a request whose only trailer was forged still ends whole", async () => {
+  const heard = await sendRaw(
+    "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nremora-dst: 1\r\n\r\n",
+  );
+  assert.match(heard, /^HTTP\/1\.1 200 /);
+  assert.deepEqual({ ...seen[0]?.trailers }, {});
+});
