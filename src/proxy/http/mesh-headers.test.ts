@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   addClientIdentity,
+  isUnprocessed,
   markDestination,
   stripMeshHeaders,
   takeDestination,
@@ -46,3 +47,8 @@ for (const value of ["", "0", "65536", "8080;h2", "8080;h1;h1", " 8080", "http"]
     assert.equal(takeDestination(["remora-dst", value]), undefined);
   });
 }
+
+test("a value that spells the mark of an unprocessed request is none", () => {
+  assert.equal(isUnprocessed(["x-note", "remora-unprocessed"]), false);
+  assert.equal(isUnprocessed(["x-note", "remora-unprocessed", "remora-unprocessed", "1"]), true);
+});

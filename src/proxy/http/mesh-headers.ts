@@ -52,7 +52,12 @@ export function takeDestination(headers: HeaderList): MeshDestination | undefine
 }
 
 export function isUnprocessed(headers: HeaderList): boolean {
-  return headers.includes(unprocessedHeader);
+  const at = headers.indexOf(unprocessedHeader);
+  // At an odd place it is a value that the application chose.
+  return (
+    at >= 0 &&
+    (at % 2 === 0 || headers.some((text, i) => i % 2 === 0 && text === unprocessedHeader))
+  );
 }
 
 export function addClientIdentity(headers: HeaderList, identity: string): void {
