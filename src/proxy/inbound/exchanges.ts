@@ -2,12 +2,18 @@
 import type { PolicySnapshot } from "../../api/authorization.ts";
 import { formatAddress } from "../../core/address.ts";
 import { MeshError } from "../../core/mesh-error.ts";
-import type { RequestHead, RequestOpener, Reset, ResponseHead } from "../../protocol/exchange.ts";
+import type {
+  RequestAcceptor,
+  RequestHead,
+  RequestOpener,
+  Reset,
+  ResponseHead,
+} from "../../protocol/exchange.ts";
 import type { UpstreamProtocol } from "../balance/upstreams.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { addClientIdentity, stripMeshHeaders, unprocessed } from "../http/mesh-headers.ts";
 import { Recorder } from "../http/record.ts";
-import type { Relay, RelayOwner } from "../http/relay.ts";
+import { Relay, type RelayOwner } from "../http/relay.ts";
 import { isGrpc } from "../http/rescue.ts";
 import type { AuditFinding, Permit } from "../policy/authorize.ts";
 import type { MeterLabels } from "../telemetry/meter.ts";
@@ -65,6 +71,22 @@ export class InboundExchanges implements RelayOwner {
       if (this.#decisions.size < maxDecisions) this.#decisions.set(port, decision);
     }
     return decision;
+  }
+
+  /** Takes the requests of one connection to a port; `tunnel` is the way to the application that is open already. */
+  accept(target: Target, tunnel: RequestOpener | undefined): RequestAcceptor {
+    return {
+      onRequest: (head, end, response) => {
+        stripMeshHeaders(head.headers);
+        const relay = new Relay(head, end, response, this, performance.now());
+        const decision = this.decide(target.port);
+        if (decision.kind !== "permit") this.refuse(relay, target, decision);
+        else if (tunnel !== undefined && tunnel.capacity > 0) {
+          this.adopt(relay, target, decision.permit, tunnel);
+        } else this.forward(relay, target, decision.permit);
+        return relay.request;
+      },
+    };
   }
 
   /** Answers an exchange that may not pass. */

@@ -7,11 +7,24 @@ import type {
   RequestHead,
   ResponseHead,
 } from "../../protocol/exchange.ts";
+import { createHttp1Server } from "../../protocol/http1/server.ts";
+import { createHttp2Server } from "../../protocol/http2/server.ts";
 import { takeDestination } from "../http/mesh-headers.ts";
 import { Relay } from "../http/relay.ts";
+import { TunnelWire } from "../transport/tunnel-wire.ts";
+import type { Client } from "./authorize.ts";
+import type { InboundContext } from "./context.ts";
 import { InboundExchanges, type Target } from "./exchanges.ts";
+import { isHttpDeclared } from "./protocol.ts";
 
 export class MeshExchanges extends InboundExchanges implements RequestAcceptor {
+  readonly #context: InboundContext;
+
+  constructor(context: InboundContext, client: Client) {
+    super(context, client);
+    this.#context = context;
+  }
+
   onRequest(
     head: RequestHead,
     end: boolean,
@@ -24,11 +37,31 @@ export class MeshExchanges extends InboundExchanges implements RequestAcceptor {
       response.head({ status: 400, headers: ["proxy-status", proxyStatus] }, true);
       return ignored;
     }
-    const relay = new Relay(head, end, response, this, performance.now());
     const decision = this.decide(target.port);
+    if (decision.kind === "permit" && target.protocol === "opaque" && this.#isHttp(target.port)) {
+      return this.#readTunnel(target.port, response);
+    }
+    const relay = new Relay(head, end, response, this, performance.now());
     if (decision.kind === "permit") this.forward(relay, target, decision.permit);
     else this.refuse(relay, target, decision);
     return relay.request;
+  }
+
+  /**
+   * A tunnel to a port that speaks HTTP is read like any other HTTP, whoever made it: an application must be able to
+   * trust the headers of the mesh, and bytes that only it would take for HTTP must not pass them by.
+   */
+  #readTunnel(port: number, response: MessageWriter<ResponseHead>): MessageReader<RequestHead> {
+    return new TunnelWire(this.#context.wires, response, (protocol, host) => {
+      const acceptor = this.accept({ port, protocol }, undefined);
+      return protocol === "http1"
+        ? createHttp1Server(host, acceptor)
+        : createHttp2Server(host, acceptor);
+    });
+  }
+
+  #isHttp(port: number): boolean {
+    return isHttpDeclared(this.#context.workload.inboundProtocols.get(port));
   }
 
   #target(head: RequestHead): Target | undefined {

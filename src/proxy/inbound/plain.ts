@@ -4,28 +4,19 @@
  */
 import type { Socket } from "node:net";
 import { formatAddress, normalizeIp } from "../../core/address.ts";
-import type {
-  Engine,
-  EngineHost,
-  MessageReader,
-  MessageWriter,
-  RequestAcceptor,
-  RequestHead,
-  ResponseHead,
-} from "../../protocol/exchange.ts";
+import type { Engine, EngineHost } from "../../protocol/exchange.ts";
 import { createHttp1Server } from "../../protocol/http1/server.ts";
 import { createHttp2Server } from "../../protocol/http2/server.ts";
 import { createOpaqueServer } from "../../protocol/opaque.ts";
 import { connectHead } from "../balance/upstreams.ts";
-import { stripMeshHeaders } from "../http/mesh-headers.ts";
-import { Relay } from "../http/relay.ts";
 import { isOwnPort } from "../ports.ts";
 import { detectConnection, type OpenTunnel, type Spoken } from "../transport/detect-connection.ts";
 import { PeekEngine, replayInto } from "../transport/peek.ts";
 import { HeldTunnel } from "../transport/tunnel.ts";
 import { Wire } from "../transport/wire.ts";
 import type { InboundContext } from "./context.ts";
-import { InboundExchanges, type Target } from "./exchanges.ts";
+import { InboundExchanges } from "./exchanges.ts";
+import { isHttpDeclared } from "./protocol.ts";
 
 export async function servePlain(socket: Socket, context: InboundContext): Promise<void> {
   const accepted = acceptPlain(socket, context);
@@ -40,7 +31,7 @@ export async function servePlain(socket: Socket, context: InboundContext): Promi
 
 interface AcceptedPlain {
   readonly wire: Wire<PeekEngine>;
-  readonly exchanges: PlainExchanges;
+  readonly exchanges: InboundExchanges;
   readonly port: number;
 }
 
@@ -55,7 +46,7 @@ function acceptPlain(socket: Socket, context: InboundContext): AcceptedPlain | u
   }
   const clientIp = normalizeIp(socket.remoteAddress);
   const client = formatAddress({ ip: clientIp, port: socket.remotePort ?? 0 });
-  const exchanges = new PlainExchanges(context, {
+  const exchanges = new InboundExchanges(context, {
     peer: undefined,
     clientIp,
     client,
@@ -86,6 +77,8 @@ async function detectPlain(accepted: AcceptedPlain, context: InboundContext): Pr
   const speculate = declared === undefined && learned === undefined;
   const openTunnel = speculate ? tunnelOpener(exchanges, port, context) : undefined;
   const spoken = await detectConnection(wire.engine, openTunnel);
+  // Bytes that only the application would take for HTTP must not pass the mesh's headers by.
+  if (spoken.kind === "opaque" && isHttpDeclared(declared)) return { kind: "http1" };
   if (declared === undefined && spoken.kind !== "gone") {
     context.workload.meters.families.detections.series("inbound", spoken.kind).value += 1;
     if (spoken.kind !== "opaque") context.learned.set(key, "http");
@@ -95,7 +88,7 @@ async function detectPlain(accepted: AcceptedPlain, context: InboundContext): Pr
 }
 
 function tunnelOpener(
-  exchanges: PlainExchanges,
+  exchanges: InboundExchanges,
   port: number,
   context: InboundContext,
 ): OpenTunnel {
@@ -113,7 +106,7 @@ function tunnelOpener(
 function createEngine(
   host: EngineHost,
   spoken: Exclude<Spoken, { kind: "gone" }>,
-  exchanges: PlainExchanges,
+  exchanges: InboundExchanges,
   port: number,
 ): Engine {
   switch (spoken.kind) {
@@ -125,26 +118,5 @@ function createEngine(
       const acceptor = exchanges.accept({ port, protocol: "opaque" }, spoken.tunnel);
       return createOpaqueServer(host, acceptor, formatAddress(exchanges.endpoint(port)));
     }
-  }
-}
-
-class PlainExchanges extends InboundExchanges {
-  accept(target: Target, tunnel: HeldTunnel | undefined): RequestAcceptor {
-    return {
-      onRequest: (
-        head: RequestHead,
-        end: boolean,
-        response: MessageWriter<ResponseHead>,
-      ): MessageReader<RequestHead> => {
-        stripMeshHeaders(head.headers);
-        const relay = new Relay(head, end, response, this, performance.now());
-        const decision = this.decide(target.port);
-        if (decision.kind !== "permit") this.refuse(relay, target, decision);
-        else if (tunnel !== undefined && tunnel.capacity > 0) {
-          this.adopt(relay, target, decision.permit, tunnel);
-        } else this.forward(relay, target, decision.permit);
-        return relay.request;
-      },
-    };
   }
 }
