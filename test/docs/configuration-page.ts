@@ -1,5 +1,6 @@
 /** docs/configuration.md as the programs' own tables give it. */
 
+import { injectorSettingTable } from "../../injector/config.ts";
 import { controlSettingTable } from "../../src/control/config.ts";
 import type { SettingTable } from "../../src/core/config-table.ts";
 import { identitySettingTable } from "../../src/identity/config.ts";
@@ -15,6 +16,7 @@ const programs: readonly (readonly [string, string, SettingTable])[] = [
   ["init", "The init container that installs the redirection rules.", initSettings],
   ["identity", "The certificate authority.", identitySettingTable],
   ["control", "Discovery and policy.", controlSettingTable],
+  ["injector", "The admission webhook.", injectorSettingTable],
 ];
 
 export function renderConfiguration(): string {
