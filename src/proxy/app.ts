@@ -60,9 +60,11 @@ export async function startProxy(
   const lateness = watchLoop(wires);
   releaseWhenQuiet(wires);
 
+  let dataPath: DataPath | undefined;
   const metrics = createScrape([
     ...listFamilies(workload.meters.families),
     ...discovery.families,
+    ...connectionFamilies(wires, () => dataPath?.upstreams.connections ?? 0),
     ...processFamilies(credentials, lateness),
   ]);
   const probes = config.REMORA_PROBES;
@@ -70,7 +72,6 @@ export async function startProxy(
     await askApplication(asked, config.REMORA_POD_IP, wires);
   await listenStatus(statusPages({ readiness, metrics, probes, probe }), wires);
 
-  let dataPath: DataPath | undefined;
   const drain = async (): Promise<void> => {
     readiness.withdraw("drained");
     if (dataPath !== undefined) await within(config.REMORA_DRAIN_TIME, platform, dataPath.drain());
@@ -223,6 +224,30 @@ function listenAdmin(
 function servePage(socket: Socket, pages: Pages, wires: WireContext): void {
   const acceptor = servePages(pages);
   void new Wire(wires, { socket, side: "local" }, (host) => createHttp1Server(host, acceptor));
+}
+
+function connectionFamilies(wires: WireContext, pooled: () => number): MetricFamily[] {
+  return [
+    createComputedGauge(
+      "remora_pool_connections",
+      "Open connections that requests may use",
+      pooled,
+    ),
+    createComputedGauge("remora_wires", "Open connections of any kind", () => wires.wires.size),
+    computed(
+      "remora_http2_floods_total",
+      "HTTP/2 connections that were ended because the peer went over a limit, by the limit",
+      () =>
+        Object.entries(wires.http2.floods).map(([limit, value]) => ({ labels: { limit }, value })),
+      "counter",
+    ),
+    computed(
+      "remora_http2_connection_errors_total",
+      "HTTP/2 connections that were ended because the peer broke a rule or went over a limit",
+      () => [{ labels: {}, value: wires.http2.connectionErrors }],
+      "counter",
+    ),
+  ];
 }
 
 function processFamilies(credentials: Credentials, lateness: () => number): MetricFamily[] {

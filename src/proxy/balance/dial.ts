@@ -5,6 +5,7 @@ import { authenticatePeer } from "../../credentials/peer.ts";
 import type { Engine, EngineHost, RequestOpener, Reset } from "../../protocol/exchange.ts";
 import { createHttp1Client } from "../../protocol/http1/client.ts";
 import { createHttp2Client, type Http2Client } from "../../protocol/http2/client.ts";
+import type { Http2Stats } from "../../protocol/http2/stats.ts";
 import { createOpaqueClient } from "../../protocol/opaque.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { meshPort } from "../ports.ts";
@@ -118,7 +119,7 @@ class UpstreamConnection implements PooledConnection {
     wires.tickers.add(tick);
     this.#stopTicking = () => void wires.tickers.delete(tick);
     const create = (host: EngineHost): Engine & RequestOpener =>
-      createEngine(host, protocol, () => this.#leave());
+      createEngine(host, protocol, wires.http2, () => this.#leave());
     this.#wire = new Wire(wires, { socket, side: "upstream", onClosed }, create);
     this.opener = this.#wire.engine;
   }
@@ -152,6 +153,7 @@ class UpstreamConnection implements PooledConnection {
 function createEngine(
   host: EngineHost,
   protocol: UpstreamProtocol,
+  stats: Http2Stats,
   leave: () => void,
 ): Engine & RequestOpener {
   switch (protocol) {
@@ -161,6 +163,6 @@ function createEngine(
       return createOpaqueClient(host);
     case "mesh":
     case "http2":
-      return createHttp2Client(host, { onCapacity() {}, onDraining: leave });
+      return createHttp2Client(host, { onCapacity() {}, onDraining: leave }, { stats });
   }
 }

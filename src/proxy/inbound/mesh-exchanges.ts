@@ -56,7 +56,7 @@ export class MeshExchanges extends InboundExchanges implements RequestAcceptor {
       const acceptor = this.accept({ port, protocol }, undefined);
       return protocol === "http1"
         ? createHttp1Server(host, acceptor)
-        : createHttp2Server(host, acceptor);
+        : createHttp2Server(host, acceptor, { stats: this.#context.wires.http2 });
     });
   }
 

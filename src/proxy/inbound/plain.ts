@@ -7,6 +7,7 @@ import { formatAddress, normalizeIp } from "../../core/address.ts";
 import type { Engine, EngineHost } from "../../protocol/exchange.ts";
 import { createHttp1Server } from "../../protocol/http1/server.ts";
 import { createHttp2Server } from "../../protocol/http2/server.ts";
+import type { Http2Stats } from "../../protocol/http2/stats.ts";
 import { createOpaqueServer } from "../../protocol/opaque.ts";
 import { connectHead } from "../balance/upstreams.ts";
 import { isOwnPort } from "../ports.ts";
@@ -23,9 +24,11 @@ export async function servePlain(socket: Socket, context: InboundContext): Promi
   if (accepted === undefined) return;
   const spoken = await detectPlain(accepted, context);
   if (spoken.kind === "gone") return;
-  const { wire, exchanges, port } = accepted;
+  const { wire } = accepted;
   const peek = wire.engine;
-  const { engine } = wire.become((host) => createEngine(host, spoken, exchanges, port));
+  const { engine } = wire.become((host) =>
+    createEngine(host, spoken, accepted, context.wires.http2),
+  );
   replayInto(engine, peek, wire);
 }
 
@@ -106,14 +109,16 @@ function tunnelOpener(
 function createEngine(
   host: EngineHost,
   spoken: Exclude<Spoken, { kind: "gone" }>,
-  exchanges: InboundExchanges,
-  port: number,
+  { exchanges, port }: AcceptedPlain,
+  stats: Http2Stats,
 ): Engine {
   switch (spoken.kind) {
     case "http1":
       return createHttp1Server(host, exchanges.accept({ port, protocol: "http1" }, undefined));
     case "http2":
-      return createHttp2Server(host, exchanges.accept({ port, protocol: "http2" }, undefined));
+      return createHttp2Server(host, exchanges.accept({ port, protocol: "http2" }, undefined), {
+        stats,
+      });
     case "opaque": {
       const acceptor = exchanges.accept({ port, protocol: "opaque" }, spoken.tunnel);
       return createOpaqueServer(host, acceptor, formatAddress(exchanges.endpoint(port)));

@@ -26,7 +26,9 @@ function createEngine(host: EngineHost, detected: Detected, context: OutboundCon
     case "http1":
       return createHttp1Server(host, acceptHttp("http1", detected, context));
     case "http2":
-      return createHttp2Server(host, acceptHttp("http2", detected, context));
+      return createHttp2Server(host, acceptHttp("http2", detected, context), {
+        stats: context.wires.http2,
+      });
     case "opaque":
       return createOpaqueServer(
         host,

@@ -1,5 +1,6 @@
 /** What all wires of a process share, and the one timer that all of them live by. */
 import { createBufferPool } from "../../protocol/buffer-pool.ts";
+import { createHttp2Stats } from "../../protocol/http2/stats.ts";
 import { createReceiveBuffer } from "./receive-buffer.ts";
 import { createTurn } from "./turn.ts";
 import type { Wire, WireContext } from "./wire.ts";
@@ -9,6 +10,7 @@ export function createWireContext(): WireContext {
     turn: createTurn(),
     receiveBuffer: createReceiveBuffer(),
     buffers: createBufferPool(),
+    http2: createHttp2Stats(),
     wires: new Set<Wire>(),
     tickers: new Set<() => void>(),
   };
