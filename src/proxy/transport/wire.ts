@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { BufferPool } from "../../protocol/buffer-pool.ts";
 import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
 import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
+import type { Http2Stats } from "../../protocol/http2/stats.ts";
 import { connectionError } from "./node-error.ts";
 import type { ReceiveBuffer } from "./receive-buffer.ts";
 import type { Flushable, Turn } from "./turn.ts";
@@ -13,6 +14,8 @@ export interface WireContext {
   readonly receiveBuffer: ReceiveBuffer;
   /** Where output is gathered; a connection with nothing to say holds none of it. */
   readonly buffers: BufferPool;
+  /** What all HTTP/2 connections count together: resets, refusals, and limits that ended one. */
+  readonly http2: Http2Stats;
   /** Every open wire of the process, for the tick of the second and for the drain. */
   readonly wires: Set<Wire>;
   /** Called once a second, after the engines' own tick. */
@@ -29,6 +32,9 @@ export interface WireOptions {
 
 /** A peer that vanished without a word is noticed by the kernel after this and a few probes; ztunnel waits as long. */
 const keepAliveMillis = 180_000;
+
+/** So much is not gathered any further: one write of it costs no more than a part of a larger one. */
+const eagerFlushBytes = 256 * 1024;
 
 /** A peer that neither reads nor closes after our last byte is cut off, so that it cannot hold memory. */
 const lingerMillis = 5_000;
@@ -80,6 +86,10 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
   }
 
   wantFlush(): void {
+    if (this.out.length >= eagerFlushBytes && !this.#writing) {
+      this.flush();
+      return;
+    }
     if (this.#queued) return;
     this.#queued = true;
     this.#context.turn.queue(this);
