@@ -57,7 +57,7 @@ export async function startProxy(
   const credentials = openCredentials(config, platform, wires);
   const discovery = openDiscovery(config, platform, wires, credentials);
   const workload = describeWorkload(config, platform, credentials, discovery);
-  const lateness = watchLoop(wires);
+  const lateness = watchLoop(wires, platform.clock);
   releaseWhenQuiet(wires);
 
   let dataPath: DataPath | undefined;
@@ -288,9 +288,9 @@ function processFamilies(credentials: Credentials, lateness: () => number): Metr
 /** The worst lateness fades by half in about ten ticks, so that a scrape sees what happened since the last one. */
 const lateDecay = 0.93;
 
-function watchLoop(wires: WireContext): () => number {
+function watchLoop(wires: WireContext, clock: Clock): () => number {
   let worst = 0;
-  startTicking(wires, (late) => {
+  startTicking(wires, clock, (late) => {
     worst = Math.max(late, worst * lateDecay);
   });
   return () => worst;

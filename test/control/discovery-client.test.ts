@@ -31,7 +31,7 @@ function connectSidecar(
   lifetimeMillis = 3_600_000,
 ): DiscoveryClient {
   const wires = createWireContext();
-  const stopTicking = startTicking(wires, () => {});
+  const stopTicking = startTicking(wires, systemClock);
   const grpc = createControlPlaneClient(
     {
       address: { host: "127.0.0.1", port: fixture.port },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { pino } from "pino";
+import { systemClock } from "../../src/core/clock.ts";
 import { seconds } from "../../src/core/duration.ts";
 import { formatSpiffeId, type SpiffeId } from "../../src/core/spiffe-id.ts";
 import { createCaClient } from "../../src/credentials/ca-client.ts";
@@ -47,7 +48,7 @@ const withGrpcJs: CreateClient = ({ port, tokenFile, authorityAccount, credentia
 
 const withOwnClient: CreateClient = (dials, context) => {
   const wires = createWireContext();
-  const stopTicking = startTicking(wires, () => {});
+  const stopTicking = startTicking(wires, systemClock);
   const grpc = createControlPlaneClient(
     {
       address: { host: "127.0.0.1", port: dials.port },

@@ -4,6 +4,7 @@ import { createSecureContext } from "node:tls";
 import { pino } from "pino";
 import type { PolicySnapshot } from "../../src/api/authorization.ts";
 import type { SocketAddress } from "../../src/core/address.ts";
+import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { formatSpiffeId, type SpiffeId } from "../../src/core/spiffe-id.ts";
 import { createWatch, type WatchSource } from "../../src/core/watch.ts";
 import type { WorkloadTls } from "../../src/credentials/credentials.ts";
@@ -111,6 +112,8 @@ export interface TestPodOptions {
   readonly serviceAccount: string;
   readonly authority: TestAuthority;
   readonly inboundProtocols?: ReadonlyMap<number, AppProtocol>;
+  /** What the pod's second-by-second work goes by; the real clock when there is none. */
+  readonly clock?: Clock;
 }
 
 export const openPolicies: PolicySnapshot = { loaded: true, policies: [], missing: [] };
@@ -148,7 +151,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
     outboundHosts: [ip],
     inboundHost: ip,
   });
-  const stopTicking = startTicking(wires, () => {});
+  const stopTicking = startTicking(wires, options.clock ?? systemClock);
   const stop = async (): Promise<void> => {
     stopTicking();
     const drained = dataPath.drain();

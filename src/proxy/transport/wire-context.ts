@@ -1,4 +1,6 @@
 /** What all wires of a process share, and the one timer that all of them live by. */
+import type { Clock } from "../../core/clock.ts";
+import { seconds } from "../../core/duration.ts";
 import { createBufferPool } from "../../protocol/buffer-pool.ts";
 import { createHttp2Stats } from "../../protocol/http2/stats.ts";
 import { createReceiveBuffer } from "./receive-buffer.ts";
@@ -19,18 +21,20 @@ export function createWireContext(): WireContext {
 /** Begins the tick of the second; the result ends it. `onTick` gets how late the tick came, in milliseconds. */
 export function startTicking(
   context: WireContext,
-  onTick: (lateMillis: number) => void,
+  clock: Clock,
+  onTick: (lateMillis: number) => void = () => {},
 ): () => void {
-  let due = performance.now() + tickMillis;
-  const timer = setInterval(() => {
-    const late = Math.max(0, performance.now() - due);
-    due = performance.now() + tickMillis;
+  let due = clock.now() + tickInterval;
+  const tick = (): void => {
+    const now = clock.now();
+    onTick(Math.max(0, now - due));
+    due = now + tickInterval;
+    stop = clock.after(tickInterval, tick);
     for (const wire of Array.from(context.wires)) wire.engine.tick();
-    for (const tick of Array.from(context.tickers)) tick();
-    onTick(late);
-  }, tickMillis);
-  timer.unref();
-  return () => clearInterval(timer);
+    for (const each of Array.from(context.tickers)) each();
+  };
+  let stop = clock.after(tickInterval, tick);
+  return () => stop();
 }
 
-const tickMillis = 1_000;
+const tickInterval = seconds(1);
