@@ -45,6 +45,27 @@ test("one plain direction makes a port plain, and its beginning is shown", () =>
   ]);
 });
 
+test("segments that overtake each other are read in their own order", () => {
+  const summary = createTrafficSummary();
+  summary.add(segment({ syn: true, ack: false, sequence: 0 }));
+  const stream = Buffer.concat([record, record, record]);
+  summary.add(segment({ payload: stream.subarray(0, 10) }));
+  summary.add(segment({ sequence: 41, payload: stream.subarray(40) }));
+  summary.add(segment({ sequence: 21, payload: stream.subarray(20, 40) }));
+  summary.add(segment({ sequence: 11, payload: stream.subarray(10, 20) }));
+  assert.deepEqual(summary.ports(), [
+    { port: 15_008, connections: 1, payloadBytes: 63, tls: true, sample: undefined },
+  ]);
+});
+
+test("plain text behind another segment does not hide", () => {
+  const summary = createTrafficSummary();
+  summary.add(segment({ syn: true, ack: false, sequence: 0 }));
+  summary.add(segment({ sequence: 22, payload: Buffer.from("GET / HTTP/1.1\r\n") }));
+  summary.add(segment({ payload: record }));
+  assert.equal(summary.ports()[0]?.tls, false);
+});
+
 test("bytes sent twice are counted once, also across the end of the sequence numbers", () => {
   const summary = createTrafficSummary();
   summary.add(segment({ syn: true, ack: false, sequence: 0xffff_fffd }));

@@ -31,9 +31,14 @@ interface Direction {
   /** Undefined where the beginning was not seen, and no record since. */
   framing: TlsFraming | undefined;
   sample: string | undefined;
+  /** Segments that overtook another one, copied, until that one comes. */
+  readonly held: TcpSegment[];
 }
 
 const sampleLength = 60;
+
+/** Segments of one direction that may wait for an earlier one: two full windows of a bulk transfer on two cores. */
+const maxHeld = 512;
 
 export function createTrafficSummary(): TrafficSummary {
   const connections = new Map<string, Connection>();
@@ -63,7 +68,7 @@ function acceptingPort(segment: TcpSegment): number {
 function directionOf(connection: Connection, source: string): Direction {
   let direction = connection.directions.get(source);
   if (direction === undefined) {
-    direction = { bytes: 0, next: undefined, framing: undefined, sample: undefined };
+    direction = { bytes: 0, next: undefined, framing: undefined, sample: undefined, held: [] };
     connection.directions.set(source, direction);
   }
   return direction;
@@ -77,6 +82,37 @@ function follow(direction: Direction, segment: TcpSegment): void {
   }
   // A closing connection counts its FIN, so that the last empty segment looks like one behind a gap.
   if (segment.payload.length === 0) return;
+  if (isAhead(direction, segment) && direction.held.length < maxHeld) {
+    direction.held.push({ ...segment, payload: Uint8Array.from(segment.payload) });
+    return;
+  }
+  take(direction, segment);
+  takeHeld(direction);
+}
+
+/** Behind a gap in a stream whose records are known so far: two cores hand segments on in any order. */
+function isAhead(direction: Direction, segment: TcpSegment): boolean {
+  if (direction.next === undefined || direction.framing?.framed !== true) return false;
+  return ((segment.sequence - direction.next) | 0) > 0;
+}
+
+function takeHeld(direction: Direction): void {
+  for (;;) {
+    const index = direction.held.findIndex((segment) => !isAhead(direction, segment));
+    const [segment] = index < 0 ? [] : direction.held.splice(index, 1);
+    if (segment === undefined) return;
+    take(direction, segment);
+  }
+}
+
+/** What still waits when somebody asks stays behind its gap. */
+function takeRest(direction: Direction): void {
+  const rest = direction.held.splice(0);
+  for (const segment of rest.sort((a, b) => (a.sequence - b.sequence) | 0))
+    take(direction, segment);
+}
+
+function take(direction: Direction, segment: TcpSegment): void {
   const fresh = withoutRepeats(direction, segment);
   if (fresh.length === 0) return;
   direction.bytes += fresh.length;
@@ -102,6 +138,7 @@ function summarize(connections: readonly Connection[]): readonly PortTraffic[] {
   return [...byPort.entries()]
     .map(([port, members]) => {
       const directions = members.flatMap((member) => [...member.directions.values()]);
+      for (const direction of directions) takeRest(direction);
       const plain = directions.filter((it) => it.bytes > 0 && it.framing?.framed !== true);
       return {
         port,
