@@ -1,8 +1,8 @@
 /** Composition root of the injector program. */
 import type { Clock } from "../src/core/clock.ts";
+import { listenHttpEndpoint } from "../src/core/http-endpoint.ts";
 import type { Log } from "../src/core/log.ts";
 import { createMetricsText } from "../src/core/metrics-text.ts";
-import { listenHttpEndpoint } from "../src/identity/http-endpoint.ts";
 import type { InjectorConfig } from "./config.ts";
 import { createInjectorMetrics } from "./metrics.ts";
 import { listenWebhook } from "./server.ts";

@@ -2,6 +2,7 @@
 import { Server } from "@grpc/grpc-js";
 import { formatAddress, type SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
+import { listenHttpEndpoint } from "../core/http-endpoint.ts";
 import type { Log } from "../core/log.ts";
 import { createMetricsText } from "../core/metrics-text.ts";
 import type { Watch } from "../core/watch.ts";
@@ -9,7 +10,6 @@ import {
   createServerCredentials,
   type ServerIdentity,
 } from "../credentials/grpc-js-server-credentials.ts";
-import { listenHttpEndpoint } from "../identity/http-endpoint.ts";
 import type { ControlConfig } from "./config.ts";
 import { followSource } from "./follow-source.ts";
 import { createControlMetrics } from "./metrics.ts";

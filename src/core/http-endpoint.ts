@@ -1,8 +1,8 @@
 /** The small HTTP server for Prometheus and the kubelet: `/metrics`, `/ready`, `/live`. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { SocketAddress } from "../core/address.ts";
-import type { MetricsText } from "../core/metrics-text.ts";
+import type { SocketAddress } from "./address.ts";
+import type { MetricsText } from "./metrics-text.ts";
 
 export interface HttpEndpoint {
   readonly port: number;
