@@ -12,6 +12,7 @@ export interface Arguments {
 }
 
 export interface Command {
+  /** One word, or two such as `ca rotate`. */
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;

@@ -1,21 +1,33 @@
 /** The help texts, made from what the commands say of themselves. */
 import type { Command } from "./command.ts";
+import type { CommandGroup } from "./registry.ts";
 
 /** The list of commands. */
-export function formatOverview(commands: readonly Command[]): string {
-  const width = Math.max(...commands.map(({ name }) => name.length));
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  return `remora runs a service mesh of real pods on this machine, from Kubernetes manifests.
+export function formatOverview(groups: readonly CommandGroup[]): string {
+  const names = groups.flatMap(({ commands }) => commands.map(({ name }) => name));
+  const width = Math.max(...names.map((name) => name.length));
+  const sections = groups
+    .filter(({ commands }) => commands.length > 0)
+    .map(({ title, commands }) => {
+      const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`);
+      return `${title}:\n${lines.join("")}`;
+    });
+  return `remora runs a service mesh: on this machine from Kubernetes manifests, and on a cluster.
 
 Usage: remora COMMAND [options]
 
-${lines.join("\n")}
-
+${sections.join("\n")}
 A POD is a pod's name, or deploy/NAME (sts/, ds/, job/) for a pod of a controller.
 Exit codes: 0 done, 1 failed, 64 the command line cannot be understood; exec gives its command's own.
 
 See: remora help COMMAND
 `;
+}
+
+/** The commands that share their first word. */
+export function formatFamily(family: readonly Command[]): string {
+  const rows = family.map(({ usage, summary }) => [`remora ${usage}`, summary] as const);
+  return `${formatColumns(rows)}\nSee: remora help COMMAND\n`;
 }
 
 /** Usage, options and examples of one command. */

@@ -3,26 +3,10 @@ import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { nearest } from "../control/manifests/nearest.ts";
 import { UserError } from "../local/user-error.ts";
 import { type Arguments, type Command, type Environment, UsageError } from "./command.ts";
-import { applyCommand } from "./commands/apply.ts";
-import { deleteCommand } from "./commands/delete.ts";
-import { downCommand } from "./commands/down.ts";
-import { execCommand } from "./commands/exec.ts";
-import { logsCommand } from "./commands/logs.ts";
-import { psCommand } from "./commands/ps.ts";
-import { upCommand } from "./commands/up.ts";
 import { versionCommand } from "./commands/version.ts";
-import { formatCommandHelp, formatOverview } from "./help.ts";
+import { formatCommandHelp, formatFamily, formatOverview } from "./help.ts";
+import { commandGroups, commands } from "./registry.ts";
 
-const commands: readonly Command[] = [
-  upCommand,
-  downCommand,
-  psCommand,
-  logsCommand,
-  execCommand,
-  applyCommand,
-  deleteCommand,
-  versionCommand,
-];
 const usageError = 64; // EX_USAGE
 /** A reader that went away, as in `remora logs x | head`. */
 const brokenPipe = 141;
@@ -30,21 +14,18 @@ const brokenPipe = 141;
 /** Never throws: whatever goes wrong is one sentence on stderr and an exit code. */
 export async function runCli(argv: readonly string[], environment: Environment): Promise<number> {
   process.stdout.on("error", () => process.exit(brokenPipe));
-  const [word = "help", ...others] = argv;
+  const [word = "help"] = argv;
   try {
-    if (word === "help" || word === "--help" || word === "-h") return help(others[0]);
+    if (word === "help" || word === "--help" || word === "-h") return help(argv.slice(1));
     if (word === "--version" || word === "-v") {
-      return await versionCommand.run(
-        { values: {}, positionals: [], rest: undefined },
-        environment,
-      );
+      return await runCommand(versionCommand, argv.slice(1), environment);
     }
-    const command = findCommand(word);
-    const wantsHelp = takeBeforeRest(others).some((text) => text === "--help" || text === "-h");
-    if (wantsHelp) return help(word);
-    return await runCommand(command, others, environment);
+    const wantsHelp = takeBeforeRest(argv).some((text) => text === "--help" || text === "-h");
+    if (wantsHelp) return help(argv);
+    const command = findCommand(argv);
+    return await runCommand(command, argv.slice(wordCount(command)), environment);
   } catch (error) {
-    return explain(error, word);
+    return explain(error, argv);
   }
 }
 
@@ -76,27 +57,57 @@ function takeBeforeRest(argv: readonly string[]): readonly string[] {
   return end === -1 ? argv : argv.slice(0, end);
 }
 
-function findCommand(word: string): Command {
-  const command = commands.find(({ name }) => name === word);
+/** The command whose words the command line starts with; the longer name wins. */
+function matchCommand(argv: readonly string[]): Command | undefined {
+  const isNamed = (command: Command): boolean =>
+    argv.slice(0, wordCount(command)).join(" ") === command.name;
+  return commands.filter(isNamed).sort((a, b) => wordCount(b) - wordCount(a))[0];
+}
+
+/** `ca status` and `ca rotate`, when only `ca` is said. */
+function matchFamily(word: string): readonly Command[] {
+  return commands.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+function findCommand(argv: readonly string[]): Command {
+  const command = matchCommand(argv);
   if (command !== undefined) return command;
-  const near = nearest(
+  const [word = "", second] = argv;
+  const family = matchFamily(word).map(({ name }) => name);
+  if (family.length > 0) {
+    if (second === undefined) throw new UsageError(`say which: ${family.join(", ")}`);
+    throw unknownCommand(`${word} ${second}`, family);
+  }
+  throw unknownCommand(
     word,
     commands.map(({ name }) => name),
   );
-  const hint = near === undefined ? "" : `, did you mean ${near}?`;
-  throw new UsageError(`there is no command "${word}"${hint}`);
 }
 
-function help(word: string | undefined): number {
-  const text = word === undefined ? formatOverview(commands) : formatCommandHelp(findCommand(word));
-  process.stdout.write(text);
+function unknownCommand(wanted: string, names: readonly string[]): UsageError {
+  const near = nearest(wanted, names);
+  const hint = near === undefined ? "" : `, did you mean ${near}?`;
+  return new UsageError(`there is no command "${wanted}"${hint}`);
+}
+
+function wordCount(command: Command): number {
+  return command.name.split(" ").length;
+}
+
+function help(argv: readonly string[]): number {
+  const words = takeBeforeRest(argv).filter((word) => !word.startsWith("-"));
+  const family = words.length === 1 ? matchFamily(words[0] ?? "") : [];
+  if (words.length === 0) process.stdout.write(formatOverview(commandGroups));
+  else if (family.length > 0) process.stdout.write(formatFamily(family));
+  else process.stdout.write(formatCommandHelp(findCommand(words)));
   return 0;
 }
 
-function explain(error: unknown, word: string): number {
+function explain(error: unknown, argv: readonly string[]): number {
   if (error instanceof UsageError) {
-    const topic = commands.some(({ name }) => name === word) ? ` ${word}` : "";
-    process.stderr.write(`remora: ${error.message}\nsee: remora help${topic}\n`);
+    const topic =
+      matchCommand(argv)?.name ?? (matchFamily(argv[0] ?? "").length > 0 ? argv[0] : "");
+    process.stderr.write(`remora: ${error.message}\nsee: ${`remora help ${topic}`.trim()}\n`);
     return usageError;
   }
   const message = error instanceof Error ? error.message : String(error);

@@ -9,9 +9,9 @@ import {
   namespaceOption,
   takePositionals,
   textOption,
-  UsageError,
 } from "../command.ts";
 import { findMesh } from "../mesh-client.ts";
+import { formatJson, outputOption, readOutputOption } from "../output-option.ts";
 import { formatAge, formatTable } from "../table.ts";
 
 export const psCommand: Command = {
@@ -22,7 +22,7 @@ export const psCommand: Command = {
     ...meshOption,
     ...namespaceOption,
     all: { type: "boolean", short: "A" },
-    output: { type: "string", short: "o" },
+    ...outputOption,
   },
   optionHelp: {
     namespace: `only this namespace; ${systemNamespace} is the control plane's`,
@@ -37,13 +37,10 @@ export const psCommand: Command = {
   ],
   async run(args, environment) {
     takePositionals(args);
-    const output = textOption(args, "output") ?? "table";
-    if (output !== "json" && output !== "table") {
-      throw new UsageError(`--output is "${output}", and must be json or left out`);
-    }
+    const output = readOutputOption(args);
     const pods = await findMesh(textOption(args, "name"), environment).pods();
     const chosen = pods.filter((pod) => isChosen(pod, args));
-    process.stdout.write(output === "json" ? formatJson(chosen) : formatPods(chosen));
+    process.stdout.write(output === "json" ? formatReports(chosen) : formatPods(chosen));
     return 0;
   },
 };
@@ -55,11 +52,11 @@ function isChosen(pod: PodSummary, args: Arguments): boolean {
 }
 
 /** Exactly the documented fields. */
-function formatJson(pods: readonly PodSummary[]): string {
+function formatReports(pods: readonly PodSummary[]): string {
   const reports = pods.map(({ namespace, name, ip, identity, ready, containers }) => {
     return { namespace, name, ip, identity, ready, containers };
   });
-  return `${JSON.stringify(reports, null, 2)}\n`;
+  return formatJson(reports);
 }
 
 function formatPods(pods: readonly PodSummary[]): string {

@@ -1,0 +1,40 @@
+/** Every command of `remora`, in the order of the help. A new one is one import and one line here. */
+import type { Command } from "./command.ts";
+import { applyCommand } from "./commands/apply.ts";
+import { deleteCommand } from "./commands/delete.ts";
+import { downCommand } from "./commands/down.ts";
+import { execCommand } from "./commands/exec.ts";
+import { logsCommand } from "./commands/logs.ts";
+import { psCommand } from "./commands/ps.ts";
+import { upCommand } from "./commands/up.ts";
+import { versionCommand } from "./commands/version.ts";
+
+export interface CommandGroup {
+  readonly title: string;
+  readonly commands: readonly Command[];
+}
+
+export const commandGroups: readonly CommandGroup[] = [
+  {
+    title: "A mesh on this machine",
+    commands: [
+      upCommand,
+      downCommand,
+      psCommand,
+      logsCommand,
+      execCommand,
+      applyCommand,
+      deleteCommand,
+    ],
+  },
+  {
+    title: "A mesh on a cluster",
+    commands: [],
+  },
+  {
+    title: "remora itself",
+    commands: [versionCommand],
+  },
+];
+
+export const commands: readonly Command[] = commandGroups.flatMap((group) => group.commands);
