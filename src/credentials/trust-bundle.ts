@@ -6,12 +6,15 @@ import type { Clock } from "../core/clock.ts";
 import { seconds } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
 import { createWatch, type Watch } from "../core/watch.ts";
+import { bundleFingerprint } from "../protocol/x509/fingerprint.ts";
 import { encodePem, parsePem } from "../protocol/x509/pem.ts";
 
 export interface TrustBundle {
   /** The anchors one after another, in the form that OpenSSL reads. */
   readonly pem: string;
   readonly count: number;
+  /** The same for the same anchors in any order; what a sidecar reports of its bundle. */
+  readonly hash: string;
 }
 
 export interface TrustBundleFile extends Watch<TrustBundle> {
@@ -64,7 +67,7 @@ export function parseTrustBundle(text: string): TrustBundle {
     if (!new X509Certificate(der).ca) throw new Error("a certificate that is not an authority's");
   }
   const pem = blocks.map(({ der }) => encodePem("CERTIFICATE", der)).join("");
-  return { pem, count: blocks.length };
+  return { pem, count: blocks.length, hash: bundleFingerprint(blocks.map(({ der }) => der)) };
 }
 
 /** Where watching is not possible the poll alone does. */

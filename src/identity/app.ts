@@ -9,11 +9,14 @@ import { listenHttpEndpoint } from "../core/http-endpoint.ts";
 import type { Log } from "../core/log.ts";
 import { createMetricsText } from "../core/metrics-text.ts";
 import { formatSpiffeId } from "../core/spiffe-id.ts";
+import { createWatch, type Watch } from "../core/watch.ts";
+import { createAnswer } from "./answer.ts";
+import { createAuthenticator } from "./authenticate.ts";
 import type { Authority } from "./authority.ts";
 import { openAuthority } from "./authority-files.ts";
 import type { IdentityConfig } from "./config.ts";
 import { certificateServiceDefinition, createCertificateHandler } from "./grpc-service.ts";
-import { type IssuePolicy, issueCertificate } from "./issue.ts";
+import type { IssuePolicy } from "./issue.ts";
 import { openKeyFile } from "./jwks.ts";
 import { createIdentityMetrics } from "./metrics.ts";
 import { serveOwnCertificate } from "./serving-certificate.ts";
@@ -52,14 +55,14 @@ export async function startIdentity(
 ): Promise<RunningIdentity> {
   const { clock, log } = platform;
   const opened = openAuthority(config.caDirectory, config.trustDomain, clock.wallTime());
-  const { authority } = opened;
-  const authorityEnd = new Date(authority.notAfter).toISOString();
+  const authority = createWatch(opened.authority);
+  const authorityEnd = new Date(opened.authority.notAfter).toISOString();
   log.info({ origin: opened.origin, notAfter: authorityEnd }, "certificate authority open");
   const keys = openKeyFile(config.jwksFile, clock, log);
   const metrics = createIdentityMetrics();
-  metrics.setAuthorityEnd(authority.notAfter);
+  metrics.setAuthorityEnd(opened.authority.notAfter);
   const stopWarnings = warnBeforeEnd(authority, platform);
-  if (config.bundleFile !== undefined) writeBundle(config.bundleFile, authority.rootPem);
+  if (config.bundleFile !== undefined) writeBundle(config.bundleFile, opened.authority.rootPem);
 
   const { trustDomain, namespace, serviceAccount } = config;
   const own = serveOwnCertificate({
@@ -72,19 +75,26 @@ export async function startIdentity(
   });
   const policy: IssuePolicy = {
     trustDomain,
-    tokens: { issuer: config.tokenIssuer, audience: config.tokenAudience },
     leafLifetime: Math.min(config.leafLifetime, config.maxLifetime) as Millis,
     maxLifetime: config.maxLifetime,
   };
+  const authenticate = createAuthenticator({
+    keys,
+    rules: { issuer: config.tokenIssuer, audience: config.tokenAudience },
+    review: undefined,
+    reviewRequired: false,
+    clock,
+    onUnconfirmed: () => {},
+  });
   const server = new Server(limits);
   const handler = createCertificateHandler(
-    (request) => issueCertificate(request, policy, authority, keys, clock.wallTime()),
+    createAnswer({ authenticate, policy, authority, clock }),
     metrics,
     log,
   );
   server.addService(certificateServiceDefinition, { createCertificate: handler });
   let ready = true;
-  const isReady = (): boolean => ready && clock.wallTime() < authority.notAfter;
+  const isReady = (): boolean => ready && clock.wallTime() < authority.current().notAfter;
   const text = createMetricsText(metrics.families);
   const http = await listenHttpEndpoint(config.metricsListen, text, isReady);
   const port = await bind(server, config.listen, own.credentials).catch(async (error: unknown) => {
@@ -94,7 +104,7 @@ export async function startIdentity(
   return {
     port,
     metricsPort: http.port,
-    rootPem: authority.rootPem,
+    rootPem: authority.current().rootPem,
     async close() {
       ready = false;
       await drain(server, config.drainTime, clock);
@@ -141,12 +151,13 @@ const warnAhead = 30 * 86_400_000;
 /** Twice a day: often enough for a daily look at the log, and below the longest timer of Node. */
 const warnInterval = seconds(43_200);
 
-function warnBeforeEnd(authority: Authority, platform: IdentityPlatform): () => void {
+function warnBeforeEnd(authority: Watch<Authority>, platform: IdentityPlatform): () => void {
   const { clock, log } = platform;
   let stop = check();
   function check(): () => void {
-    const left = authority.notAfter - clock.wallTime();
-    const notAfter = new Date(authority.notAfter).toISOString();
+    const end = authority.current().notAfter;
+    const left = end - clock.wallTime();
+    const notAfter = new Date(end).toISOString();
     if (left <= 0) log.error({ notAfter }, "certificate authority has ended");
     else if (left < warnAhead) log.warn({ notAfter }, "certificate authority ends soon");
     return clock.after(warnInterval, () => {

@@ -2,9 +2,12 @@
 import { type KeyObject, X509Certificate } from "node:crypto";
 import { buildLeaf, issuerOf, type LeafFields } from "../protocol/x509/certificate-build.ts";
 import { parseCertificateFacts } from "../protocol/x509/certificate-facts.ts";
+import { certificateFingerprint } from "../protocol/x509/fingerprint.ts";
 import { encodePem } from "../protocol/x509/pem.ts";
 
 export interface Authority {
+  /** The fingerprint of the issuing certificate, to tell authorities apart in logs and metrics. */
+  readonly id: string;
   /** The certificates between leaf and root, nearest first, as PEM; empty when the root itself issues. */
   readonly intermediates: readonly string[];
   /** Every root as PEM, one text. */
@@ -40,6 +43,7 @@ export function createAuthority(parts: AuthorityParts, trustDomain: string): Aut
   const issuer = issuerOf(parts.privateKey, first.subject, first.keyId);
   const all = [...chain, root];
   return {
+    id: certificateFingerprint(first.der),
     intermediates: chain
       .filter((entry) => !roots.some((other) => other.der.equals(entry.der)))
       .map((entry) => encodePem("CERTIFICATE", entry.der)),

@@ -8,7 +8,8 @@ import {
   IstioCertificateResponseSchema,
 } from "../api/gen/istio-ca_pb.ts";
 import type { Log } from "../core/log.ts";
-import type { IssueRequest, IssueResult, RefusalCode } from "./issue.ts";
+import type { CertificateRequest } from "./answer.ts";
+import type { IssueResult, RefusalCode } from "./issue.ts";
 import type { IdentityMetrics } from "./metrics.ts";
 
 type Handler = handleUnaryCall<IstioCertificateRequest, IstioCertificateResponse>;
@@ -27,39 +28,53 @@ export const certificateServiceDefinition: ServiceDefinition<{ createCertificate
   },
 };
 
-/** Answers each call by `issue`, and leaves one audit line and one count for it. */
+/** Answers each call by `answer`, and leaves one audit line and one count for it. */
 export function createCertificateHandler(
-  issue: (request: IssueRequest) => IssueResult,
+  answer: (request: CertificateRequest) => Promise<IssueResult>,
   metrics: IdentityMetrics,
   log: Log,
 ): Handler {
   return (call, callback) => {
-    const peer = call.getPeer();
-    let result: IssueResult;
-    try {
-      result = issue(readRequest(call.request, call.metadata));
-    } catch (error) {
-      metrics.refused("internal");
-      log.error({ err: error, peer }, "certificate request failed");
-      callback({ code: status.INTERNAL, details: "internal" });
-      return;
-    }
+    void reply(answer, call, { metrics, log }).then(({ error, response }) =>
+      // oxlint-disable-next-line promise/no-callback-in-promise -- grpc-js has no other way to answer
+      callback(error, response),
+    );
+  };
+}
+
+interface Reply {
+  readonly error: { readonly code: status; readonly details: string } | null;
+  readonly response?: IstioCertificateResponse;
+}
+
+async function reply(
+  answer: (request: CertificateRequest) => Promise<IssueResult>,
+  call: Parameters<Handler>[0],
+  { metrics, log }: { readonly metrics: IdentityMetrics; readonly log: Log },
+): Promise<Reply> {
+  const peer = call.getPeer();
+  try {
+    const result = await answer(readRequest(call.request, call.metadata));
     if (result.kind === "refused") {
       const { code, caller } = result;
       metrics.refused(code);
       log.info({ code, peer, ...caller }, "certificate refused");
-      callback({ code: statusOf(code), details: code });
-      return;
+      return { error: { code: statusOf(code), details: code } };
     }
     const { id, serial, caller, notAfter, chain } = result;
     metrics.issued();
     const until = new Date(notAfter).toISOString();
     log.info({ id, serial, notAfter: until, peer, ...caller }, "certificate issued");
-    callback(null, create(IstioCertificateResponseSchema, { certChain: [...chain] }));
-  };
+    const response = create(IstioCertificateResponseSchema, { certChain: [...chain] });
+    return { error: null, response };
+  } catch (error) {
+    metrics.refused("internal");
+    log.error({ err: error, peer }, "certificate request failed");
+    return { error: { code: status.INTERNAL, details: "internal" } };
+  }
 }
 
-function readRequest(request: IstioCertificateRequest, metadata: Metadata): IssueRequest {
+function readRequest(request: IstioCertificateRequest, metadata: Metadata): CertificateRequest {
   const impersonated = request.metadata?.["ImpersonatedIdentity"];
   return {
     authorization: metadata.get("authorization").map(String),
@@ -71,6 +86,8 @@ function readRequest(request: IstioCertificateRequest, metadata: Metadata): Issu
 }
 
 function statusOf(code: RefusalCode): status {
+  // Not the caller's fault: it shall try again.
+  if (code === "token_unconfirmed") return status.UNAVAILABLE;
   if (code.startsWith("token_")) return status.UNAUTHENTICATED;
   if (code.startsWith("csr_")) return status.INVALID_ARGUMENT;
   return code === "impersonation" ? status.PERMISSION_DENIED : status.UNAVAILABLE;

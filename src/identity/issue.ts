@@ -1,22 +1,13 @@
-/** One request to the authority, from token and CSR to a chain or a refusal. No I/O: transports and tests call it. */
+/** From a caller who has proved an identity, and a CSR, to a chain or a refusal. No I/O: transports and tests call it. */
 import { randomBytes } from "node:crypto";
 import type { Millis } from "../core/duration.ts";
 import { formatSpiffeId, type SpiffeId } from "../core/spiffe-id.ts";
 import { createSerial } from "../protocol/x509/certificate-build.ts";
 import { type CsrRejection, checkCsr } from "../protocol/x509/csr-check.ts";
 import type { Authority } from "./authority.ts";
-import type { KeyFile } from "./jwks.ts";
-import {
-  type Caller,
-  type TokenRejection,
-  type TokenRules,
-  type TokenVerdict,
-  verifyToken,
-} from "./token.ts";
+import type { Caller, TokenRejection } from "./token.ts";
 
 export interface IssueRequest {
-  /** Values of the `authorization` header; more than one is refused. */
-  readonly authorization: readonly string[];
   readonly csr: string;
   /** What the caller asks for; 0 leaves it to us. */
   readonly validitySeconds: number;
@@ -50,7 +41,6 @@ export type IssueResult =
 
 export interface IssuePolicy {
   readonly trustDomain: string;
-  readonly tokens: TokenRules;
   /** Given when a request asks for none. */
   readonly leafLifetime: Millis;
   /** The most that a request can get. */
@@ -62,17 +52,14 @@ export const backdate = 120_000;
 /** A leaf that ends sooner could not be used before it is renewed. */
 const minLifetime = 5_000;
 
-/** Checks the token first: nobody without one learns anything else. `now` is wall time. */
+/** `caller` has proved itself; `now` is wall time. */
 export function issueCertificate(
   request: IssueRequest,
+  caller: Caller,
   policy: IssuePolicy,
   authority: Authority,
-  keys: KeyFile,
   now: number,
 ): IssueResult {
-  const verdict = authenticate(request.authorization, policy.tokens, keys, now);
-  if (verdict.kind === "rejected") return refuse(verdict.reason, undefined);
-  const { caller } = verdict;
   if (request.impersonates) return refuse("impersonation", caller);
   const csr = checkCsr(request.csr);
   if (csr.kind === "rejected") return refuse(`csr_${csr.reason}`, caller);
@@ -94,31 +81,13 @@ export function issueCertificate(
   return { kind: "issued", id, caller, serial: serial.toString("hex"), notAfter, chain };
 }
 
-function authenticate(
-  authorization: readonly string[],
-  rules: TokenRules,
-  keys: KeyFile,
-  now: number,
-): TokenVerdict {
-  const [header] = authorization;
-  if (header === undefined) return { kind: "rejected", reason: "token_missing" };
-  const token = /^bearer ([^ ]+)$/i.exec(header)?.[1];
-  if (authorization.length > 1 || token === undefined) {
-    return { kind: "rejected", reason: "token_malformed" };
-  }
-  const verdict = verifyToken(token, keys.current(), rules, now);
-  if (verdict.kind === "accepted" || verdict.reason !== "token_unknown_key") return verdict;
-  // The signer may have rotated since the file was read.
-  keys.refresh();
-  return verifyToken(token, keys.current(), rules, now);
-}
-
 function chooseLifetime(request: IssueRequest, policy: IssuePolicy): number {
   if (!(request.validitySeconds > 0)) return policy.leafLifetime;
   const asked = Math.max(request.validitySeconds * 1_000, minLifetime);
   return Math.min(asked, policy.maxLifetime);
 }
 
-function refuse(code: RefusalCode, caller: Caller | undefined): IssueResult {
+/** `caller` is undefined when nobody proved anything. */
+export function refuse(code: RefusalCode, caller: Caller | undefined): IssueResult {
   return { kind: "refused", code, caller };
 }

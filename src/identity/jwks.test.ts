@@ -55,15 +55,15 @@ for (const text of ["", "[]", "{}", '{"keys":{}}', '{"keys":[]}', '{"keys":[null
   test(`a file is no usable JWK Set: ${text}`, () => assert.throws(() => parseJwks(text)));
 }
 
-test("a rotated file is read on demand, at most once a second", (context) => {
+test("a rotated file is read on demand, at most once a second", async (context) => {
   const clock = createFakeClock();
   const file = createFile(context, setOf(ecKey("old")));
   const keys = openKeyFile(file, clock, log);
   writeFileSync(file, setOf(ecKey("new")));
-  keys.refresh();
+  await keys.refresh();
   assert(keys.current().has("old"), "read a moment ago");
   clock.advance(1_000);
-  keys.refresh();
+  await keys.refresh();
   assert(keys.current().has("new"));
   keys.close();
 });

@@ -15,20 +15,20 @@ export interface TokenKey {
 
 export type TokenKeys = ReadonlyMap<string, TokenKey>;
 
-/** The newest good content of the file. */
-export interface KeyFile {
+/** The newest good keys of where they come from. */
+export interface TokenKeySource {
   current(): TokenKeys;
-  /** Reads the file again, at most once a second: whoever sends unknown key ids must not make us read for each. */
-  refresh(): void;
+  /** Looks again, at most once a second: whoever sends unknown key ids must not make us look for each. */
+  refresh(): Promise<void>;
   close(): void;
 }
 
-const refreshGap = seconds(1);
+export const refreshGap: Millis = seconds(1);
 /** How long a key that was taken out of the file may still be honoured. */
 const pollInterval = seconds(10);
 
 /** Throws when the file cannot be read now; later failures are logged and the last good keys stay. */
-export function openKeyFile(file: string, clock: Clock, log: Log): KeyFile {
+export function openKeyFile(file: string, clock: Clock, log: Log): TokenKeySource {
   let text = readFileSync(file, "utf8");
   let keys = parseJwks(text);
   let lastRead: Millis = clock.now();
@@ -51,7 +51,7 @@ export function openKeyFile(file: string, clock: Clock, log: Log): KeyFile {
   }
   return {
     current: () => keys,
-    refresh: () => {
+    refresh: async () => {
       if (clock.now() - lastRead >= refreshGap) read();
     },
     close: () => stop(),

@@ -4,6 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Millis } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
 import type { SpiffeId } from "../core/spiffe-id.ts";
+import type { Watch } from "../core/watch.ts";
 import {
   createServerCredentials,
   type RenewableServerCredentials,
@@ -14,7 +15,8 @@ import type { Authority } from "./authority.ts";
 import { backdate } from "./issue.ts";
 
 export interface ServingCertificateOptions {
-  readonly authority: Authority;
+  /** A new authority gives a new certificate at once. */
+  readonly authority: Watch<Authority>;
   readonly id: SpiffeId;
   readonly dnsNames: readonly string[];
   readonly lifetime: Millis;
@@ -38,6 +40,10 @@ export function serveOwnCertificate(options: ServingCertificateOptions): Serving
   let own = issueOwn(options);
   const credentials = createServerCredentials(own.identity, false);
   let stop = scheduleRenewal();
+  const unsubscribe = options.authority.subscribe(() => {
+    stop();
+    renew();
+  });
 
   function scheduleRenewal(): () => void {
     const left = own.notAfter - clock.wallTime();
@@ -50,14 +56,22 @@ export function serveOwnCertificate(options: ServingCertificateOptions): Serving
     log.debug({ notAfter: new Date(own.notAfter).toISOString() }, "own certificate renewed");
     stop = scheduleRenewal();
   }
-  return { credentials, notAfter: () => own.notAfter, close: () => stop() };
+  return {
+    credentials,
+    notAfter: () => own.notAfter,
+    close() {
+      unsubscribe();
+      stop();
+    },
+  };
 }
 
 function issueOwn(options: ServingCertificateOptions): {
   readonly identity: ServerIdentity;
   readonly notAfter: number;
 } {
-  const { authority, id, dnsNames, lifetime, clock } = options;
+  const { id, dnsNames, lifetime, clock } = options;
+  const authority = options.authority.current();
   const now = clock.wallTime();
   const notAfter = Math.min(now + lifetime, authority.notAfter);
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -56,6 +56,7 @@ function assemble(head: object, signer: (bytes: Buffer) => Buffer): string {
 const web = {
   kind: "accepted",
   caller: { namespace: "shop", serviceAccount: "web", podName: "web-1", podUid: "7f3c" },
+  notAfter: now + 600_000,
 };
 
 test("a token of the API server names its pod's account", () => {

@@ -17,7 +17,10 @@ export type TokenRejection =
   | "token_audience"
   | "token_expired"
   | "token_not_yet_valid"
-  | "token_subject";
+  | "token_subject"
+  | "token_unbound"
+  | "token_revoked"
+  | "token_unconfirmed";
 
 export interface Caller {
   readonly namespace: string;
@@ -28,12 +31,19 @@ export interface Caller {
 }
 
 export type TokenVerdict =
-  | { readonly kind: "accepted"; readonly caller: Caller }
+  | {
+      readonly kind: "accepted";
+      readonly caller: Caller;
+      /** Wall time at which the token ends. */
+      readonly notAfter: number;
+    }
   | { readonly kind: "rejected"; readonly reason: TokenRejection };
 
 export interface TokenRules {
   readonly issuer: string;
   readonly audience: string;
+  /** Refuses tokens that are not bound to a pod: nothing ends them before their time. */
+  readonly podBound?: boolean;
 }
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -87,18 +97,30 @@ function checkClaims(claims: Claims, rules: TokenRules, now: number): TokenVerdi
     return reject("token_not_yet_valid");
   }
   const caller = readCaller(claims);
-  return caller === undefined ? reject("token_subject") : { kind: "accepted", caller };
+  if (caller === undefined) return reject("token_subject");
+  if (rules.podBound === true && caller.podUid === undefined) return reject("token_unbound");
+  return { kind: "accepted", caller, notAfter: exp * 1_000 };
 }
 
-/** Kubernetes names: RFC 1123 labels for namespaces, subdomains for service accounts. */
+/** Namespace and account of a service account's user name; Kubernetes names only. */
+export function parseSubject(
+  subject: unknown,
+): Pick<Caller, "namespace" | "serviceAccount"> | undefined {
+  const match = typeof subject === "string" ? subjectPattern.exec(subject) : null;
+  const [, namespace, , serviceAccount] = match ?? [];
+  if (namespace === undefined || serviceAccount === undefined) return undefined;
+  return { namespace, serviceAccount };
+}
+
+/** RFC 1123 labels for namespaces, subdomains for service accounts. */
 const subjectPattern =
   /^system:serviceaccount:([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?):([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)$/;
 
 /** The claims beside the subject must name the same account, or two readers of one token would see two callers. */
 function readCaller(claims: Claims): Caller | undefined {
-  const subject = typeof claims["sub"] === "string" ? subjectPattern.exec(claims["sub"]) : null;
-  const [, namespace, , serviceAccount] = subject ?? [];
-  if (namespace === undefined || serviceAccount === undefined) return undefined;
+  const subject = parseSubject(claims["sub"]);
+  if (subject === undefined) return undefined;
+  const { namespace, serviceAccount } = subject;
   const bound = asObject(claims["kubernetes.io"]);
   const pod = asObject(bound?.["pod"]);
   const account = asObject(bound?.["serviceaccount"]);
