@@ -16,14 +16,19 @@ export interface StrictBackend {
   readonly faults: string[];
 }
 
-export function createStrictBackend(): StrictBackend {
+/** `report` is told of each whole request as well, before it is answered. */
+export function createStrictBackend(report: (seen: Seen) => void = () => {}): StrictBackend {
   const seen: Seen[] = [];
   const faults: string[] = [];
-  const server = createServer((socket) => read(socket, seen, faults));
+  const record = (request: Seen): void => {
+    seen.push(request);
+    report(request);
+  };
+  const server = createServer((socket) => read(socket, record, faults));
   return { server, seen, faults };
 }
 
-function read(socket: Socket, seen: Seen[], faults: string[]): void {
+function read(socket: Socket, record: (seen: Seen) => void, faults: string[]): void {
   let text = "";
   socket.on("error", () => {});
   socket.on("data", (chunk) => {
@@ -36,7 +41,7 @@ function read(socket: Socket, seen: Seen[], faults: string[]): void {
         socket.destroy();
         return;
       }
-      seen.push(result.request);
+      record(result.request);
       text = result.rest;
       socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
     }

@@ -1,0 +1,3 @@
+module remora.dev/test/judges/go-server
+
+go 1.26.0
