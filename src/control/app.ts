@@ -4,12 +4,15 @@ import { formatAddress, type SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { listenHttpEndpoint } from "../core/http-endpoint.ts";
 import type { Log } from "../core/log.ts";
+import type { MetricFamily } from "../core/metrics.ts";
 import { createMetricsText } from "../core/metrics-text.ts";
 import type { Watch } from "../core/watch.ts";
+import { createBundleInfo } from "../credentials/bundle-info.ts";
 import {
   createServerCredentials,
   type ServerIdentity,
 } from "../credentials/grpc-js-server-credentials.ts";
+import { parseTrustBundle } from "../credentials/trust-bundle.ts";
 import type { ControlConfig } from "./config.ts";
 import { followSource } from "./follow-source.ts";
 import { createControlMetrics } from "./metrics.ts";
@@ -60,7 +63,7 @@ export async function startControl(
   const state = { ready: false };
   const http = await listenHttpEndpoint(
     config.metricsListen,
-    createMetricsText(metrics.families),
+    createMetricsText([...metrics.families, bundleInfo(certificate)]),
     () => state.ready,
   );
   const abort = new AbortController();
@@ -90,6 +93,13 @@ export async function startControl(
       await http.close();
     },
   };
+}
+
+function bundleInfo(certificate: Watch<ServerIdentity | undefined>): MetricFamily {
+  return createBundleInfo(() => {
+    const own = certificate.current();
+    return own === undefined ? undefined : parseTrustBundle(own.trustBundlePem).hash;
+  });
 }
 
 function whenPresent<T>(watch: Watch<T | undefined>, signal: AbortSignal): Promise<T> {

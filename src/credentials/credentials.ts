@@ -51,6 +51,8 @@ export interface CredentialCounters {
 export interface Credentials {
   /** Undefined before the first certificate, and after one has ended that could not be renewed. */
   readonly tls: Watch<WorkloadTls | undefined>;
+  /** The anchors in force. */
+  readonly trustBundle: Watch<TrustBundle>;
   /** For dialling the authority itself, which asks for no certificate: there from the start. */
   identityContext(): SecureContext;
   /** Resolves when there is a certificate. */
@@ -70,6 +72,7 @@ export function createCredentials(options: CredentialsOptions): Credentials {
 
 class RenewingCredentials implements Credentials {
   readonly tls = createWatch<WorkloadTls | undefined>(undefined);
+  readonly trustBundle: Watch<TrustBundle>;
   readonly #options: CredentialsOptions;
   readonly #random: () => number;
   readonly #unsubscribe: () => void;
@@ -82,6 +85,7 @@ class RenewingCredentials implements Credentials {
 
   constructor(options: CredentialsOptions) {
     this.#options = options;
+    this.trustBundle = options.trustBundle;
     this.#random = options.random ?? Math.random;
     this.#unsubscribe = options.trustBundle.subscribe(() => this.#rebuild());
     // In the next turn: the request may dial by `identityContext` of what the caller is about to receive.

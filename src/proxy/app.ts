@@ -8,6 +8,7 @@ import type { Millis } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
 import { computed, createComputedGauge, type MetricFamily } from "../core/metrics.ts";
 import { formatSpiffeId } from "../core/spiffe-id.ts";
+import { createBundleInfo } from "../credentials/bundle-info.ts";
 import { createCaClient } from "../credentials/ca-client.ts";
 import { type Credentials, createCredentials } from "../credentials/credentials.ts";
 import { openTrustBundle } from "../credentials/trust-bundle.ts";
@@ -70,7 +71,8 @@ export async function startProxy(
   const probes = config.REMORA_PROBES;
   const probe: Parameters<typeof statusPages>[0]["probe"] = async (asked) =>
     await askApplication(asked, config.REMORA_POD_IP, wires);
-  await listenStatus(statusPages({ readiness, metrics, probes, probe }), wires);
+  const trustBundle = (): string => credentials.trustBundle.current().hash;
+  await listenStatus(statusPages({ readiness, metrics, trustBundle, probes, probe }), wires);
 
   const drain = async (): Promise<void> => {
     readiness.withdraw("drained");
@@ -260,6 +262,7 @@ function processFamilies(credentials: Credentials, lateness: () => number): Metr
         return tls === undefined ? undefined : tls.certificate.notAfter / 1_000;
       },
     ),
+    createBundleInfo(() => credentials.trustBundle.current().hash),
     computed(
       "remora_certificate_renewals_total",
       "Certificates asked for, by how it went",

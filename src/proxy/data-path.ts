@@ -6,6 +6,7 @@ import type { Watch } from "../core/watch.ts";
 import type { WorkloadTls } from "../credentials/credentials.ts";
 import { createDialler } from "./balance/dial.ts";
 import { Upstreams } from "./balance/upstreams.ts";
+import { drainUntrusted } from "./drain-untrusted.ts";
 import { serveMesh } from "./inbound/mesh.ts";
 import { servePlain } from "./inbound/plain.ts";
 import { Pickers } from "./outbound/pickers.ts";
@@ -54,6 +55,7 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
   const serve = (socket: Socket): void => void servePlain(socket, inbound);
   listeners.push(await listenTcp({ host, port: inboundPort }, serve));
   listeners.push(await listenMesh(options, (socket) => serveMesh(socket, inbound)));
+  drainUntrusted(options.tls, wires, log);
 
   return {
     upstreams,

@@ -8,6 +8,8 @@ export interface StatusOptions {
   readonly readiness: Readiness;
   /** Prometheus text. */
   readonly metrics: () => Promise<string>;
+  /** The fingerprint of the trust bundle in force: identity asks every pod for it while a root is replaced. */
+  readonly trustBundle: () => string;
   readonly probes: ProbeTable;
   /** Asks the application; gives undefined when it is well, else what was wrong. */
   readonly probe: (probe: Probe) => Promise<string | undefined>;
@@ -19,6 +21,7 @@ export function statusPages(options: StatusOptions): Pages {
     if (path === "/metrics") return await metricsPage(options);
     if (path === "/live") return plainPage(200, "live");
     if (path === "/ready") return readyPage(options.readiness);
+    if (path === "/trust-bundle") return plainPage(200, options.trustBundle());
     const probe = options.probes.get(path);
     if (probe === undefined) return plainPage(404, "try /metrics, /ready or /live");
     const fault = await options.probe(probe);
