@@ -1,4 +1,5 @@
-/** Policies as a proxy holds them: istio.security.Authorization in readonly TypeScript. */
+/** Policies as a proxy holds them: istio.security.Authorization and its HTTP conditions in readonly TypeScript. */
+import { openWorkloadPolicy, type WorkloadPolicy } from "./mesh-policy.ts";
 
 /** `workload` policies apply to the workloads that name them, the others to a namespace or to everything. */
 export type PolicyScope = "global" | "namespace" | "workload";
@@ -14,9 +15,32 @@ export interface Authorization {
   readonly dryRun: boolean;
 }
 
-/** All of its clauses. */
+/** All of its clauses, and the conditions on the request where there are any. */
 export interface PolicyRule {
   readonly clauses: readonly PolicyClause[];
+  readonly request?: RequestMatch;
+}
+
+/** All kinds that have values, any value of a kind, no value of a `not` kind; never empty. */
+export interface RequestMatch {
+  /** In lower case and without a port. */
+  readonly hosts: readonly StringMatch[];
+  readonly notHosts: readonly StringMatch[];
+  readonly methods: readonly string[];
+  readonly notMethods: readonly string[];
+  /** In normal form and without a query. */
+  readonly paths: readonly StringMatch[];
+  readonly notPaths: readonly StringMatch[];
+  /** All of them. */
+  readonly headers: readonly HeaderMatch[];
+}
+
+export interface HeaderMatch {
+  /** In lower case. */
+  readonly name: string;
+  readonly presence: "any" | "present" | "absent";
+  readonly values: readonly StringMatch[];
+  readonly notValues: readonly StringMatch[];
 }
 
 /** Any of its matches; without one it always matches. */
@@ -66,10 +90,23 @@ export interface PolicySnapshot {
   readonly policies: readonly Authorization[];
   /** Names of policies that apply and are not known or not readable: nothing is permitted while there is one. */
   readonly missing: readonly string[];
+  /** What the MeshPolicies come to for the workload. */
+  readonly mesh: WorkloadPolicy;
 }
 
 /** Nothing is known, nothing is permitted. */
-export const noPolicySnapshot: PolicySnapshot = { loaded: false, policies: [], missing: [] };
+export const noPolicySnapshot: PolicySnapshot = {
+  loaded: false,
+  policies: [],
+  missing: [],
+  mesh: openWorkloadPolicy,
+};
+
+/** The entry in an Authorization's `extensions` that holds its rules with their HTTP conditions. */
+export const requestRulesExtension = "policy.remora.dev/request-rules";
+
+/** Extensions under this prefix change what a policy means: a proxy that does not know one must refuse the policy. */
+export const policyExtensionPrefix = "policy.remora.dev/";
 
 /** `NAMESPACE/NAME`: how resources and workloads name a policy. */
 export function policyName(policy: Pick<Authorization, "namespace" | "name">): string {

@@ -299,13 +299,32 @@ export interface AuthorizationPeers {
   readonly notAddresses?: readonly string[];
 }
 
+/** Where there is a condition beside the ports, the rule is about HTTP requests. */
 export interface AuthorizationTarget {
   /** Ports of the container, not of the Service. */
   readonly ports?: readonly number[];
   readonly notPorts?: readonly number[];
+  /** Names without a port, in any case; a `*` at the start or the end stands for anything. */
+  readonly hosts?: readonly string[];
+  readonly notHosts?: readonly string[];
+  readonly methods?: readonly string[];
+  readonly notMethods?: readonly string[];
+  /** Without a query; a `*` at the start or the end stands for anything. */
+  readonly paths?: readonly string[];
+  readonly notPaths?: readonly string[];
+  /** All of them. */
+  readonly headers?: readonly HeaderCondition[];
 }
 
-/** Without `from` any client, without `to` any port. */
+export interface HeaderCondition {
+  readonly name: string;
+  /** A `*` at the start or the end stands for anything. */
+  readonly values?: readonly string[];
+  readonly notValues?: readonly string[];
+  readonly present?: boolean;
+}
+
+/** Without `from` any client, without `to` anything. */
 export interface AuthorizationRule {
   readonly from?: AuthorizationPeers;
   readonly to?: AuthorizationTarget;
@@ -325,6 +344,24 @@ export interface AuthorizationPolicy extends KubernetesObject {
   };
 }
 
+/** Left out: what a less specific MeshPolicy says. */
+export interface MeshPolicySettings {
+  readonly mtls?: "Permissive" | "Strict";
+  /** What happens to a client about whom no AuthorizationPolicy says anything. */
+  readonly defaultAction?: "Allow" | "Deny";
+}
+
+/** `policy.remora.dev/v1alpha1`, described in docs/policy.md. */
+export interface MeshPolicy extends KubernetesObject {
+  readonly kind: "MeshPolicy";
+  readonly spec: MeshPolicySettings & {
+    /** Absent: every pod. Pods of the policy's namespace; in `remora-system`, of the whole mesh. */
+    readonly selector?: LabelSelector;
+    /** Ports of the container for which something else holds. */
+    readonly ports?: readonly (MeshPolicySettings & { readonly port: number })[];
+  };
+}
+
 /** Every kind that Remora reads from manifests. */
 export type KnownObject =
   | Pod
@@ -337,4 +374,5 @@ export type KnownObject =
   | Namespace
   | ConfigMap
   | Secret
-  | AuthorizationPolicy;
+  | AuthorizationPolicy
+  | MeshPolicy;

@@ -1,5 +1,7 @@
 /** Workloads and services as a proxy holds them: istio.workload.Address in readonly TypeScript. */
 
+import type { WorkloadPolicy } from "./mesh-policy.ts";
+
 /** A declared protocol; `unknown` must be detected. */
 export type PortProtocol = "unknown" | "http1" | "http2" | "grpc" | "tcp" | "tls";
 
@@ -31,6 +33,8 @@ export interface Workload {
   readonly healthy: boolean;
   /** `NAMESPACE/NAME` of the policies that select it. */
   readonly authorizationPolicies: readonly string[];
+  /** What MeshPolicies say of it; absent when none says anything. */
+  readonly meshPolicy?: WorkloadPolicy;
   /** `NAMESPACE/HOSTNAME` of a service to the ports that this workload serves of it. */
   readonly services: ReadonlyMap<string, readonly PortMapping[]>;
 }

@@ -159,5 +159,5 @@ function hasEnded(pod: RunningPod): boolean {
 
 /** Pods and Services are written with their addresses; what makes pods and what is secret is nobody's business. */
 function isForControl(object: KnownObject): boolean {
-  return ["Namespace", "ServiceAccount", "AuthorizationPolicy"].includes(object.kind);
+  return ["Namespace", "ServiceAccount", "AuthorizationPolicy", "MeshPolicy"].includes(object.kind);
 }

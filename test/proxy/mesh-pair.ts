@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { pino } from "pino";
-import type { PolicySnapshot } from "../../src/api/authorization.ts";
+import { noPolicySnapshot, type PolicySnapshot } from "../../src/api/authorization.ts";
 import type { SocketAddress } from "../../src/core/address.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { formatSpiffeId, type SpiffeId } from "../../src/core/spiffe-id.ts";
@@ -116,7 +116,10 @@ export interface TestPodOptions {
   readonly clock?: Clock;
 }
 
-export const openPolicies: PolicySnapshot = { loaded: true, policies: [], missing: [] };
+export const openPolicies: PolicySnapshot = {
+  ...noPolicySnapshot,
+  loaded: true,
+};
 
 export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
   const { ip, serviceAccount, authority } = options;

@@ -1,22 +1,23 @@
 /** istio.security.Authorization from the wire. What cannot be evaluated exactly is refused as a whole. */
-import type {
-  AddressBlock,
-  Authorization,
-  PolicyClause,
-  PolicyMatch,
-  PolicyRule,
-  PolicyScope,
-  ServiceAccountMatch,
-  StringMatch,
+import {
+  type Authorization,
+  type PolicyRule,
+  type PolicyScope,
+  policyExtensionPrefix,
+  requestRulesExtension,
 } from "../authorization.ts";
+import { decodeExtension } from "./extension.ts";
+import { decodeClauses } from "./policy-match.ts";
 import { WireError, WireReader } from "./reader.ts";
+import { decodeRequestRules } from "./request-rules.ts";
 
 /** Throws a WireError that says what cannot be understood. */
 export function decodeAuthorization(bytes: Uint8Array): Authorization {
   const reader = new WireReader(bytes);
   let [name, namespace, scope, action] = ["", "", 0, 0];
   let dryRun = false;
-  const rules: PolicyRule[] = [];
+  let rules: PolicyRule[] = [];
+  let requestRules: PolicyRule[] | undefined;
   while (reader.next()) {
     if (reader.field === 1) name = reader.string();
     else if (reader.field === 2) namespace = reader.string();
@@ -24,7 +25,10 @@ export function decodeAuthorization(bytes: Uint8Array): Authorization {
     else if (reader.field === 4) action = reader.uint32();
     else if (reader.field === 5) rules.push({ clauses: decodeClauses(reader.message()) });
     else if (reader.field === 6) dryRun = reader.bool();
+    else if (reader.field === 7) requestRules = rulesOf(reader.message()) ?? requestRules;
   }
+  // The rules beside them are what is left of them for a proxy that does not see requests.
+  rules = requestRules ?? rules;
   const known = scopes[scope];
   if (known === undefined) throw new WireError(`policy scope ${scope} is not known`);
   if (action > 1) throw new WireError(`policy action ${action} is not known`);
@@ -34,79 +38,10 @@ export function decodeAuthorization(bytes: Uint8Array): Authorization {
 
 const scopes: readonly PolicyScope[] = ["global", "namespace", "workload"];
 
-function decodeClauses(rule: WireReader): PolicyClause[] {
-  const clauses: PolicyClause[] = [];
-  while (rule.next()) {
-    if (rule.field !== 1) continue;
-    const clause = rule.message();
-    const matches: PolicyMatch[] = [];
-    while (clause.next()) if (clause.field === 2) matches.push(decodeMatch(clause.message()));
-    clauses.push({ matches });
-  }
-  return clauses;
-}
-
-function decodeMatch(reader: WireReader): PolicyMatch {
-  const texts: StringMatch[][] = [[], [], [], []];
-  const blocks: AddressBlock[][] = [[], [], [], []];
-  const ports: number[][] = [[], []];
-  const accounts: ServiceAccountMatch[][] = [[], []];
-  while (reader.next()) {
-    const field = reader.field;
-    if (field <= 4) texts[field - 1]?.push(decodeStringMatch(reader.message()));
-    else if (field <= 8) blocks[field - 5]?.push(decodeBlock(reader.message()));
-    else if (field <= 10) reader.uint32s(ports[field - 9] ?? []);
-    else if (field <= 12) accounts[field - 11]?.push(decodeAccount(reader.message()));
-    // A condition of another program: without it the match would be wider than its author meant.
-    else throw new WireError(`condition ${field} of a match is not known`);
-  }
-  return {
-    namespaces: texts[0] ?? [],
-    notNamespaces: texts[1] ?? [],
-    principals: texts[2] ?? [],
-    notPrincipals: texts[3] ?? [],
-    sourceIps: blocks[0] ?? [],
-    notSourceIps: blocks[1] ?? [],
-    destinationIps: blocks[2] ?? [],
-    notDestinationIps: blocks[3] ?? [],
-    destinationPorts: ports[0] ?? [],
-    notDestinationPorts: ports[1] ?? [],
-    serviceAccounts: accounts[0] ?? [],
-    notServiceAccounts: accounts[1] ?? [],
-  };
-}
-
-function decodeStringMatch(reader: WireReader): StringMatch {
-  let match: StringMatch | undefined;
-  while (reader.next()) {
-    if (reader.field === 1) match = { kind: "exact", text: reader.string() };
-    else if (reader.field === 2) match = { kind: "prefix", text: reader.string() };
-    else if (reader.field === 3) match = { kind: "suffix", text: reader.string() };
-    else if (reader.field === 4) match = { kind: "presence" };
-  }
-  if (match === undefined) throw new WireError("string match of an unknown kind");
-  return match;
-}
-
-function decodeBlock(reader: WireReader): AddressBlock {
-  let address = new Uint8Array(0);
-  let length = 0;
-  while (reader.next()) {
-    if (reader.field === 1) address = Uint8Array.from(reader.bytes());
-    else if (reader.field === 2) length = reader.uint32();
-  }
-  if (address.length !== 4 && address.length !== 16) {
-    throw new WireError(`address of ${address.length} bytes`);
-  }
-  if (length > address.length * 8) throw new WireError(`address block of ${length} bits`);
-  return { address, length };
-}
-
-function decodeAccount(reader: WireReader): ServiceAccountMatch {
-  let [namespace, serviceAccount] = ["", ""];
-  while (reader.next()) {
-    if (reader.field === 1) namespace = reader.string();
-    else if (reader.field === 2) serviceAccount = reader.string();
-  }
-  return { namespace, serviceAccount };
+/** Undefined for an extension of another program that leaves the meaning of the policy alone. */
+function rulesOf(reader: WireReader): PolicyRule[] | undefined {
+  const { name, config } = decodeExtension(reader);
+  if (name === requestRulesExtension) return decodeRequestRules(config);
+  if (!name.startsWith(policyExtensionPrefix)) return undefined;
+  throw new WireError(`policy extension ${JSON.stringify(name)} is not known`);
 }

@@ -4,11 +4,14 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { FuzzTarget } from "../../protocol/fuzz-target.ts";
 import { AuthorizationSchema } from "../gen/authorization_pb.ts";
 import { DeltaDiscoveryResponseSchema } from "../gen/discovery_pb.ts";
+import { RequestRulesSchema, WorkloadPolicySchema } from "../gen/remora-policy_pb.ts";
 import { AddressSchema, PortSchema, ServiceSchema, WorkloadSchema } from "../gen/workload_pb.ts";
 import { decodeAuthorization } from "./authorization.ts";
 import { decodeDeltaResponse } from "./discovery.ts";
 import { WireError } from "./reader.ts";
+import { decodeRequestRules } from "./request-rules.ts";
 import { decodeAddress } from "./workload.ts";
+import { decodeWorkloadPolicy } from "./workload-policy.ts";
 
 const exact = { matchType: { case: "exact", value: "td/ns/a/sa/b" } } as const;
 const ports = [create(PortSchema, { servicePort: 80, targetPort: 8080, appProtocol: 1 })];
@@ -33,6 +36,29 @@ const policy = toBinary(
         ],
       },
     ],
+  }),
+);
+const requestRules = toBinary(
+  RequestRulesSchema,
+  create(RequestRulesSchema, {
+    rules: [
+      {
+        connection: { clauses: [{ matches: [{ destinationPorts: [80] }] }] },
+        request: {
+          hosts: [exact],
+          methods: ["GET"],
+          notPaths: [{ matchType: { case: "prefix", value: "/a" } }],
+          headers: [{ name: "x", presence: 1, values: [exact], notValues: [exact] }],
+        },
+      },
+    ],
+  }),
+);
+const workloadPolicy = toBinary(
+  WorkloadPolicySchema,
+  create(WorkloadPolicySchema, {
+    all: { mtls: 1, mtlsPolicy: "n/p" },
+    ports: [{ port: 80, defaultAction: 1, defaultPolicy: "n/q" }],
   }),
 );
 const workload = toBinary(
@@ -74,10 +100,14 @@ const response = toBinary(
 
 export const target: FuzzTarget = {
   name: "discovery-wire",
-  seeds: [policy, workload, service, response].map((bytes) => Buffer.from(bytes)),
+  seeds: [policy, requestRules, workloadPolicy, workload, service, response].map((bytes) =>
+    Buffer.from(bytes),
+  ),
   run(input) {
     attempt(() => decodeAddress(input));
     attempt(() => decodeAuthorization(input));
+    attempt(() => decodeRequestRules(input));
+    attempt(() => decodeWorkloadPolicy(input));
     attempt(() => decodeDeltaResponse(input));
     const theirs = attemptAny(() => fromBinary(DeltaDiscoveryResponseSchema, input));
     if (theirs === undefined) return;

@@ -1,5 +1,6 @@
 /** istio.workload.Address from the wire. Unknown fields are passed over; unknown enum values mean "not declared". */
 import { formatIpBytes } from "../../core/address.ts";
+import { meshPolicyExtension, type WorkloadPolicy } from "../mesh-policy.ts";
 import {
   type MeshAddress,
   type MeshService,
@@ -8,7 +9,9 @@ import {
   remoraExtension,
   type Workload,
 } from "../workload.ts";
+import { decodeExtension } from "./extension.ts";
 import { WireError, WireReader } from "./reader.ts";
+import { decodeWorkloadPolicy } from "./workload-policy.ts";
 
 /** Throws a WireError that says what cannot be understood. */
 export function decodeAddress(bytes: Uint8Array): MeshAddress {
@@ -29,6 +32,7 @@ function decodeWorkload(reader: WireReader): Workload {
   const authorizationPolicies: string[] = [];
   const services = new Map<string, readonly PortMapping[]>();
   let remora = false;
+  let meshPolicy: WorkloadPolicy | undefined;
   while (reader.next()) {
     switch (reader.field) {
       case 1: // name
@@ -53,9 +57,12 @@ function decodeWorkload(reader: WireReader): Workload {
       case 22:
         services.set(...decodeServiceEntry(reader.message()));
         break;
-      case 26:
-        remora ||= extensionName(reader.message()) === remoraExtension;
+      case 26: {
+        const { name, config } = decodeExtension(reader.message());
+        remora ||= name === remoraExtension;
+        if (name === meshPolicyExtension) meshPolicy = decodeWorkloadPolicy(config);
         break;
+      }
       default:
     }
   }
@@ -76,6 +83,7 @@ function decodeWorkload(reader: WireReader): Workload {
     healthy: (number.get(17) ?? 0) === 0,
     authorizationPolicies,
     services,
+    ...(meshPolicy === undefined ? {} : { meshPolicy }),
   };
 }
 
@@ -133,12 +141,6 @@ function decodePort(reader: WireReader): PortMapping {
 }
 
 const protocols: readonly PortProtocol[] = ["unknown", "http1", "http2", "grpc", "tcp", "tls"];
-
-function extensionName(reader: WireReader): string {
-  let name = "";
-  while (reader.next()) if (reader.field === 1) name = reader.string();
-  return name;
-}
 
 function addressText(bytes: Uint8Array): string {
   if (bytes.length !== 4 && bytes.length !== 16) {

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import type { KnownObject } from "../../api/kubernetes.ts";
 import { dnsLabel, dnsSubdomain, labels, portName, strings } from "./names.ts";
 import { podSpec } from "./pod-schema.ts";
-import { policySpec } from "./policy-schema.ts";
+import { meshPolicySpec, policySpec } from "./policy-schema.ts";
 import {
   and,
   anything,
@@ -185,6 +185,7 @@ export const kinds: Readonly<Record<KnownObject["kind"], KindInfo>> = {
     stringData: optional(strings),
   }),
   AuthorizationPolicy: kind("policy.remora.dev/v1alpha1", { spec: required(policySpec) }),
+  MeshPolicy: kind("policy.remora.dev/v1alpha1", { spec: required(meshPolicySpec) }),
 };
 
 function dig(

@@ -1,7 +1,16 @@
-/** The shape of an AuthorizationPolicy. Closed: a misspelt field in a policy would silently widen it. */
-import { isIP } from "node:net";
-import { isTrustDomain } from "../../core/spiffe-id.ts";
+/** The shapes of AuthorizationPolicy and MeshPolicy. Closed: a misspelt field in a policy would silently widen it. */
 import { labels } from "./names.ts";
+import {
+  addressBlock,
+  headerName,
+  headerValue,
+  host,
+  method,
+  namespace,
+  path,
+  principal,
+  serviceAccount,
+} from "./policy-values.ts";
 import {
   and,
   boolean,
@@ -14,67 +23,19 @@ import {
   oneOf,
   optional,
   required,
-  text,
 } from "./schema.ts";
 
 const closed = { closed: true };
 
-/** Kubernetes names, with at most one wildcard, at an end. */
-const namespace = text(
-  /^(\*|\*?[a-z0-9]([a-z0-9-]*[a-z0-9])?|[a-z0-9][a-z0-9-]*\*)$/,
-  'a namespace, with "*" at the start or the end if need be',
-);
-
-const serviceAccount = text(
-  /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\/)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
-  "NAME or NAMESPACE/NAME",
-);
-
-const principal: Check = (value, path, report) => {
-  const reason = principalProblem(value);
-  if (reason === undefined) return;
-  report({
-    path,
-    reason: `${formatPath(path)}: ${reason}`,
-    hint: 'like "spiffe://cluster.local/ns/shop/sa/web", "cluster.local/ns/shop/*" or "*"',
-  });
-};
-
-function principalProblem(value: unknown): string | undefined {
-  if (typeof value !== "string" || value === "") return "expected an identity";
-  const name = value.replace(/^spiffe:\/\//, "");
-  const stars = name.split("*").length - 1;
-  if (stars > 1 || (stars === 1 && !name.startsWith("*") && !name.endsWith("*"))) {
-    return `${JSON.stringify(value)}: a "*" may stand only once, at the start or the end`;
-  }
-  // A pattern may hold any part of an identity; a whole one must be one.
-  if (stars === 1) return /^[\w./*-]+$/.test(name) ? undefined : "not a pattern of identities";
-  const [trustDomain = "", ns, namespace, sa, account, ...rest] = name.split("/");
-  const whole = isTrustDomain(trustDomain) && ns === "ns" && namespace && sa === "sa" && account;
-  return whole && rest.length === 0
-    ? undefined
-    : `${JSON.stringify(value)} is not an identity of the form TRUST-DOMAIN/ns/NAMESPACE/sa/NAME`;
-}
-
-const addressBlock: Check = (value, path, report) => {
-  const [ip = "", length, ...rest] = typeof value === "string" ? value.split("/") : [];
-  const family = isIP(ip);
-  const bits = length === undefined ? 0 : Number(length);
-  const sound =
-    family !== 0 &&
-    rest.length === 0 &&
-    (length === undefined || /^\d{1,3}$/.test(length)) &&
-    bits <= (family === 4 ? 32 : 128);
-  if (sound) return;
-  report({
-    path,
-    reason: `${formatPath(path)}: expected an IP address or a CIDR block, got ${JSON.stringify(value)}`,
-  });
-};
+/** Far above what people write, and what the API server can check in the time that it allows itself. */
+const maxRules = 128;
+const maxValues = 128;
+const maxHeaders = 16;
+const maxPorts = 64;
 
 /** An empty list could be meant as "none" or as "any"; so it is refused, like an empty mapping. */
 function values(check: Check): ReturnType<typeof optional> {
-  return optional(list(check, 1));
+  return optional(list(check, 1, maxValues));
 }
 
 const notEmpty: Check = (value, path, report) => {
@@ -104,7 +65,47 @@ const peers = and(
 );
 
 const port = integer(1, 65_535);
-const target = and(fields({ ports: values(port), notPorts: values(port) }, closed), notEmpty);
+
+const headerSaysSomething: Check = (value, path, report) => {
+  if (!isMapping(value)) return;
+  const given = ["values", "notValues", "present"].filter((name) => value[name] != null);
+  if (given.length === 0) {
+    report({ path, reason: `${formatPath(path)}: needs values, notValues or present` });
+  } else if (value["present"] === false && given.length > 1) {
+    report({ path, reason: `${formatPath(path)}: a header that is absent has no values` });
+  }
+};
+
+const header = and(
+  fields(
+    {
+      name: required(headerName),
+      values: values(headerValue),
+      notValues: values(headerValue),
+      present: optional(boolean),
+    },
+    closed,
+  ),
+  headerSaysSomething,
+);
+
+const target = and(
+  fields(
+    {
+      ports: values(port),
+      notPorts: values(port),
+      hosts: values(host),
+      notHosts: values(host),
+      methods: values(method),
+      notMethods: values(method),
+      paths: values(path),
+      notPaths: values(path),
+      headers: optional(list(header, 1, maxHeaders)),
+    },
+    closed,
+  ),
+  notEmpty,
+);
 
 const rule = fields({ from: optional(peers), to: optional(target) }, closed);
 
@@ -118,12 +119,60 @@ const selector = and(fields({ matchLabels: required(labels) }, closed), (value, 
   });
 });
 
+/** The `spec` of an AuthorizationPolicy. */
 export const policySpec: Check = fields(
   {
     selector: optional(selector),
     action: required(oneOf("Allow", "Deny")),
-    rules: optional(list(rule)),
+    rules: optional(list(rule, 0, maxRules)),
     audit: optional(boolean),
   },
   closed,
+);
+
+const settings = {
+  mtls: optional(oneOf("Permissive", "Strict")),
+  defaultAction: optional(oneOf("Allow", "Deny")),
+};
+
+const portSettings = and(
+  fields({ port: required(port), ...settings }, closed),
+  (value, path, report) => {
+    if (!isMapping(value) || value["mtls"] != null || value["defaultAction"] != null) return;
+    report({ path, reason: `${formatPath(path)}: needs mtls or defaultAction` });
+  },
+);
+
+const differentPorts: Check = (value, path, report) => {
+  const ports = isMapping(value) ? value["ports"] : undefined;
+  if (!Array.isArray(ports)) return;
+  const numbers = ports.map((item: unknown) => (isMapping(item) ? item["port"] : undefined));
+  numbers.forEach((number, index) => {
+    if (numbers.indexOf(number) === index) return;
+    const place = [...path, "ports", index];
+    report({
+      path: place,
+      reason: `${formatPath(place)}: a second entry for port ${String(number)}`,
+    });
+  });
+};
+
+const decidesSomething: Check = (value, path, report) => {
+  if (!isMapping(value)) return;
+  if (["mtls", "defaultAction", "ports"].some((name) => value[name] != null)) return;
+  report({ path, reason: `${formatPath(path)}: needs mtls, defaultAction or ports` });
+};
+
+/** The `spec` of a MeshPolicy. */
+export const meshPolicySpec: Check = and(
+  fields(
+    {
+      selector: optional(selector),
+      ...settings,
+      ports: optional(list(portSettings, 1, maxPorts)),
+    },
+    closed,
+  ),
+  differentPorts,
+  decidesSomething,
 );

@@ -69,13 +69,17 @@ export function numberOr(numeric: Check, textual: Check): Check {
     (typeof value === "number" ? numeric : textual)(value, path, report);
 }
 
-export function list(check: Check, min = 0): Check {
+export function list(check: Check, min = 0, max: number = Number.POSITIVE_INFINITY): Check {
   return (value, path, report) => {
     if (!Array.isArray(value)) {
       report(mismatch(path, "a list", value, "start each item with a dash"));
       return;
     }
     if (value.length < min) report({ path, reason: `${formatPath(path)}: the list is empty` });
+    if (value.length > max) {
+      const reason = `${formatPath(path)}: has ${value.length} items, and at most ${max} are taken`;
+      report({ path, reason });
+    }
     value.forEach((item, index) => check(item, [...path, index], report));
   };
 }

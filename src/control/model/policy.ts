@@ -1,20 +1,35 @@
 /** An AuthorizationPolicy as proxies evaluate it. */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { requestRulesExtension } from "../../api/authorization.ts";
 import {
   Action,
   type Authorization,
   AuthorizationSchema,
   type MatchSchema,
+  type RuleSchema,
   Scope,
 } from "../../api/gen/authorization_pb.ts";
-import type { AuthorizationPolicy, AuthorizationRule, Pod } from "../../api/kubernetes.ts";
+import {
+  HeaderMatch_Presence,
+  type HeaderMatchSchema,
+  type RequestMatchSchema,
+  RequestRulesSchema,
+} from "../../api/gen/remora-policy_pb.ts";
+import type {
+  AuthorizationPolicy,
+  AuthorizationRule,
+  HeaderCondition,
+  MeshPolicy,
+  Pod,
+} from "../../api/kubernetes.ts";
 import { parseIpBytes } from "../../core/address.ts";
 
 type Match = MessageInitShape<typeof MatchSchema>;
 type StringMatch = NonNullable<Match["principals"]>[number];
 
 /** `NAMESPACE/NAME`. */
-export function policyKey(policy: AuthorizationPolicy): string {
+export function policyKey(policy: AuthorizationPolicy | MeshPolicy): string {
   return `${namespaceOf(policy)}/${policy.metadata.name}`;
 }
 
@@ -26,7 +41,7 @@ export function policyScope(policy: AuthorizationPolicy, rootNamespace: string):
 
 /** Whether a policy with a selector finds the pod. */
 export function policySelects(
-  policy: AuthorizationPolicy,
+  policy: AuthorizationPolicy | MeshPolicy,
   pod: Pod,
   rootNamespace: string,
 ): boolean {
@@ -39,23 +54,79 @@ export function policySelects(
   return Object.entries(labels).every(([label, value]) => pod.metadata.labels?.[label] === value);
 }
 
+/**
+ * Rules with HTTP conditions travel in an extension. Beside it stands what a proxy can enforce of them that sees
+ * connections only, always the safer half: of a Deny rule all clients and ports that it is about, of an Allow rule nothing.
+ */
 export function encodePolicy(policy: AuthorizationPolicy, rootNamespace: string): Authorization {
   const { spec } = policy;
-  return create(AuthorizationSchema, {
+  const namespace = namespaceOf(policy);
+  const rules = spec.rules ?? [];
+  const plain = spec.action === "Deny" ? rules : rules.filter((rule) => !isAboutRequests(rule));
+  const message: MessageInitShape<typeof AuthorizationSchema> = {
     name: policy.metadata.name,
-    namespace: namespaceOf(policy),
+    namespace,
     scope: policyScope(policy, rootNamespace),
     action: spec.action === "Deny" ? Action.DENY : Action.ALLOW,
     dryRun: spec.audit === true,
-    rules: (spec.rules ?? []).map((rule) => ({
-      // A rule without conditions matches everything, which on the wire is a clause without matches.
-      clauses: [{ matches: hasConditions(rule) ? [encodeMatch(rule, namespaceOf(policy))] : [] }],
-    })),
-  });
+    rules: plain.map((rule) => encodeRule(rule, namespace)),
+  };
+  if (rules.some(isAboutRequests)) {
+    const requestRules = create(RequestRulesSchema, {
+      rules: rules.map((rule) => ({
+        connection: encodeRule(rule, namespace),
+        ...(isAboutRequests(rule) ? { request: encodeRequest(rule) } : {}),
+      })),
+    });
+    const config = anyPack(RequestRulesSchema, requestRules);
+    message.extensions = [{ name: requestRulesExtension, config }];
+  }
+  return create(AuthorizationSchema, message);
 }
 
-function hasConditions(rule: AuthorizationRule): boolean {
-  return rule.from !== undefined || rule.to !== undefined;
+/** Whether the rule has conditions that only an HTTP request can meet. */
+export function isAboutRequests({ to }: AuthorizationRule): boolean {
+  return Object.keys(to ?? {}).some((name) => name !== "ports" && name !== "notPorts");
+}
+
+/** A rule without conditions matches everything, which on the wire is a clause without matches. */
+function encodeRule(
+  rule: AuthorizationRule,
+  namespace: string,
+): MessageInitShape<typeof RuleSchema> {
+  const { from, to } = rule;
+  const bound = from !== undefined || to?.ports !== undefined || to?.notPorts !== undefined;
+  return { clauses: [{ matches: bound ? [encodeMatch(rule, namespace)] : [] }] };
+}
+
+function encodeRequest({
+  to = {},
+}: AuthorizationRule): MessageInitShape<typeof RequestMatchSchema> {
+  return {
+    hosts: patterns(to.hosts?.map(normalizeHost)),
+    notHosts: patterns(to.notHosts?.map(normalizeHost)),
+    methods: [...(to.methods ?? [])],
+    notMethods: [...(to.notMethods ?? [])],
+    paths: patterns(to.paths),
+    notPaths: patterns(to.notPaths),
+    headers: (to.headers ?? []).map(encodeHeader),
+  };
+}
+
+function encodeHeader(header: HeaderCondition): MessageInitShape<typeof HeaderMatchSchema> {
+  const { name, present, values, notValues } = header;
+  const { ANY, PRESENT, ABSENT } = HeaderMatch_Presence;
+  return {
+    name: name.toLowerCase(),
+    presence: present === undefined ? ANY : present ? PRESENT : ABSENT,
+    values: patterns(values),
+    notValues: patterns(notValues),
+  };
+}
+
+/** The form in which requests are compared: hosts are case-insensitive, and a dot at the end says nothing. */
+function normalizeHost(host: string): string {
+  return host.toLowerCase().replace(/\.$/, "");
 }
 
 function encodeMatch(rule: AuthorizationRule, namespace: string): Match {
@@ -68,10 +139,10 @@ function encodeMatch(rule: AuthorizationRule, namespace: string): Match {
         : { namespace: first, serviceAccount: second };
     });
   return {
-    principals: strings(from.principals),
-    notPrincipals: strings(from.notPrincipals),
-    namespaces: strings(from.namespaces),
-    notNamespaces: strings(from.notNamespaces),
+    principals: principals(from.principals),
+    notPrincipals: principals(from.notPrincipals),
+    namespaces: patterns(from.namespaces),
+    notNamespaces: patterns(from.notNamespaces),
     serviceAccounts: accounts(from.serviceAccounts),
     notServiceAccounts: accounts(from.notServiceAccounts),
     sourceIps: blocks(from.addresses),
@@ -81,9 +152,12 @@ function encodeMatch(rule: AuthorizationRule, namespace: string): Match {
   };
 }
 
-function strings(patterns: readonly string[] = []): StringMatch[] {
-  return patterns.map((pattern) => {
-    const text = pattern.replace(/^spiffe:\/\//, "");
+function principals(names: readonly string[] = []): StringMatch[] {
+  return patterns(names.map((name) => name.replace(/^spiffe:\/\//, "")));
+}
+
+function patterns(texts: readonly string[] = []): StringMatch[] {
+  return texts.map((text) => {
     if (text === "*") return { matchType: { case: "presence", value: {} } };
     if (text.endsWith("*")) return { matchType: { case: "prefix", value: text.slice(0, -1) } };
     if (text.startsWith("*")) return { matchType: { case: "suffix", value: text.slice(1) } };
@@ -99,6 +173,6 @@ function blocks(texts: readonly string[] = []): NonNullable<Match["sourceIps"]> 
   });
 }
 
-function namespaceOf(policy: AuthorizationPolicy): string {
+function namespaceOf(policy: AuthorizationPolicy | MeshPolicy): string {
   return policy.metadata.namespace ?? "default";
 }

@@ -1,14 +1,23 @@
 /** The whole mesh at one moment, ready to be sent; immutable, and rebuilt from the source's objects when they change. */
+import { isDeepStrictEqual } from "node:util";
 import { create } from "@bufbuild/protobuf";
 import { addressType, authorizationType } from "../../api/discovery.ts";
 import { AuthorizationSchema, type Scope } from "../../api/gen/authorization_pb.ts";
 import { AddressSchema } from "../../api/gen/workload_pb.ts";
-import type { AuthorizationPolicy, KnownObject, Pod, Service } from "../../api/kubernetes.ts";
+import type {
+  AuthorizationPolicy,
+  KnownObject,
+  MeshPolicy,
+  Pod,
+  Service,
+} from "../../api/kubernetes.ts";
+import type { WorkloadPolicy } from "../../api/mesh-policy.ts";
 import type { SpiffeId } from "../../core/spiffe-id.ts";
+import { resolveMeshPolicy } from "./mesh-policy.ts";
 import { encodePolicy, policyKey, policyScope, policySelects } from "./policy.ts";
 import { encodeResource, type Resource } from "./resource.ts";
 import { encodeService, type ModelService, readService, selects } from "./service.ts";
-import { encodeWorkload, type ModelPod, readPod } from "./workload.ts";
+import { encodeWorkload, type ModelPod, readPod, type WorkloadFacts } from "./workload.ts";
 
 export interface ModelConfig {
   readonly trustDomain: string;
@@ -32,7 +41,7 @@ export interface MeshService {
   readonly members: readonly Resource[];
 }
 
-export interface MeshPolicy {
+export interface AuthorizationResource {
   readonly resource: Resource;
   readonly scope: Scope;
   readonly namespace: string;
@@ -45,7 +54,7 @@ export interface MeshSnapshot {
   /** By normal text form; pods that share their node's address are not in it. */
   readonly byIp: ReadonlyMap<string, MeshWorkload | MeshService>;
   /** By `NAMESPACE/NAME`. */
-  readonly policies: ReadonlyMap<string, MeshPolicy>;
+  readonly policies: ReadonlyMap<string, AuthorizationResource>;
   /** By the pod's `NAMESPACE/NAME`. */
   readonly pods: ReadonlyMap<string, MeshWorkload>;
 }
@@ -68,14 +77,15 @@ function buildSnapshot(
   const pods: ModelPod[] = [];
   const services: ModelService[] = [];
   const selectorPolicies: AuthorizationPolicy[] = [];
-  const policies = new Map<string, MeshPolicy>();
+  const meshPolicies: MeshPolicy[] = [];
+  const policies = new Map<string, AuthorizationResource>();
   for (const object of objects) {
     if (object.kind === "Pod") push(pods, readPod(object, config.trustDomain));
     else if (object.kind === "Service") push(services, readService(object, config.clusterDomain));
     else if (object.kind === "AuthorizationPolicy") {
       policies.set(policyKey(object), buildPolicy(object, config));
       if (object.spec.selector !== undefined) selectorPolicies.push(object);
-    }
+    } else if (object.kind === "MeshPolicy") meshPolicies.push(object);
   }
   const servicesByNamespace = Map.groupBy(services, ({ object }) => object.metadata.namespace);
   const members = new Map<string, Resource[]>(services.map(({ key }) => [key, []]));
@@ -88,7 +98,12 @@ function buildSnapshot(
     const selecting = selectorPolicies
       .filter((policy) => policySelects(policy, pod.object, config.rootNamespace))
       .map(policyKey);
-    const workload = reuseWorkload(known, pod, its, selecting, config);
+    const { rootNamespace } = config;
+    const { meshed } = pod;
+    const question = { pod: pod.object, rootNamespace, meshed };
+    const meshPolicy = resolveMeshPolicy(meshPolicies, question);
+    const facts = { services: its, policies: selecting, meshPolicy };
+    const workload = reuseWorkload(known, pod, facts, config);
     workloads.set(pod.uid, workload);
     podsByKey.set(pod.key, workload);
     if (!pod.hostNetwork) for (const ip of pod.addresses) byIp.set(ip, workload);
@@ -107,26 +122,24 @@ function buildSnapshot(
 interface BuiltWorkload {
   readonly services: readonly Service[];
   readonly policies: readonly string[];
+  readonly meshPolicy: WorkloadPolicy | undefined;
   readonly workload: MeshWorkload;
 }
 
 function reuseWorkload(
   known: WeakMap<Pod, BuiltWorkload>,
   pod: ModelPod,
-  its: readonly ModelService[],
-  policies: readonly string[],
-  config: ModelConfig,
+  facts: Omit<WorkloadFacts, "trustDomain">,
+  { trustDomain }: ModelConfig,
 ): MeshWorkload {
-  const services = its.map(({ object }) => object);
+  const { policies, meshPolicy } = facts;
+  const services = facts.services.map(({ object }) => object);
   const before = known.get(pod.object);
   if (before !== undefined && sameItems(before.services, services)) {
-    if (sameItems(before.policies, policies)) return before.workload;
+    const same = sameItems(before.policies, policies);
+    if (same && isDeepStrictEqual(before.meshPolicy, meshPolicy)) return before.workload;
   }
-  const message = encodeWorkload(pod, {
-    trustDomain: config.trustDomain,
-    services: its,
-    policies,
-  });
+  const message = encodeWorkload(pod, { ...facts, trustDomain });
   const address = create(AddressSchema, { type: { case: "workload", value: message } });
   const workload: MeshWorkload = {
     resource: encodeResource(pod.uid, addressType, AddressSchema, address),
@@ -134,7 +147,7 @@ function reuseWorkload(
     namespace: message.namespace,
     policies,
   };
-  known.set(pod.object, { services, policies, workload });
+  known.set(pod.object, { services, policies, meshPolicy, workload });
   return workload;
 }
 
@@ -148,7 +161,7 @@ function buildService(service: ModelService, members: readonly Resource[]): Mesh
   return { resource: encodeResource(service.key, addressType, AddressSchema, address), members };
 }
 
-function buildPolicy(policy: AuthorizationPolicy, config: ModelConfig): MeshPolicy {
+function buildPolicy(policy: AuthorizationPolicy, config: ModelConfig): AuthorizationResource {
   const message = encodePolicy(policy, config.rootNamespace);
   return {
     resource: encodeResource(policyKey(policy), authorizationType, AuthorizationSchema, message),

@@ -1,6 +1,9 @@
 /** A pod as a workload of the mesh. */
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import { WorkloadPolicySchema } from "../../api/gen/remora-policy_pb.ts";
 import {
+  type ExtensionSchema,
   NetworkMode,
   TunnelProtocol,
   type Workload,
@@ -9,9 +12,11 @@ import {
   WorkloadType,
 } from "../../api/gen/workload_pb.ts";
 import type { Pod } from "../../api/kubernetes.ts";
+import { meshPolicyExtension, type WorkloadPolicy } from "../../api/mesh-policy.ts";
 import { remoraExtension } from "../../api/workload.ts";
 import { normalizeIp, parseIpBytes } from "../../core/address.ts";
 import { formatSpiffeId, type SpiffeId } from "../../core/spiffe-id.ts";
+import { encodeMeshPolicy } from "./mesh-policy.ts";
 import { type ModelService, portsOnPod } from "./service.ts";
 
 /** The injector writes it into every pod that it gave a sidecar. */
@@ -25,6 +30,8 @@ export interface ModelPod {
   /** Normal text form, at least one. */
   readonly addresses: readonly string[];
   readonly hostNetwork: boolean;
+  /** Whether it was given a sidecar. */
+  readonly meshed: boolean;
   readonly identity: SpiffeId;
 }
 
@@ -43,6 +50,7 @@ export function readPod(object: Pod, trustDomain: string): ModelPod | undefined 
     key: `${namespace}/${name}`,
     addresses,
     hostNetwork: object.spec.hostNetwork === true,
+    meshed: object.metadata.annotations?.[injectedAnnotation] !== undefined,
     identity: formatSpiffeId({
       trustDomain,
       namespace,
@@ -57,12 +65,13 @@ export interface WorkloadFacts {
   readonly services: readonly ModelService[];
   /** `NAMESPACE/NAME` of the policies that select the pod. */
   readonly policies: readonly string[];
+  /** Undefined when no MeshPolicy is about the pod. */
+  readonly meshPolicy: WorkloadPolicy | undefined;
 }
 
 export function encodeWorkload(pod: ModelPod, facts: WorkloadFacts): Workload {
   const { object, uid, addresses } = pod;
-  const { name, namespace = "default", annotations, labels } = object.metadata;
-  const injected = annotations?.[injectedAnnotation] !== undefined;
+  const { name, namespace = "default", labels } = object.metadata;
   const workloadName = workloadNameOf(object);
   // Sorted, so that the same state always gives the same bytes and with them the same version.
   const services = facts.services.toSorted((a, b) => (a.key < b.key ? -1 : 1));
@@ -71,22 +80,30 @@ export function encodeWorkload(pod: ModelPod, facts: WorkloadFacts): Workload {
     name,
     namespace,
     addresses: addresses.map((ip) => parseIpBytes(ip) ?? new Uint8Array(0)),
-    tunnelProtocol: injected ? TunnelProtocol.HBONE : TunnelProtocol.NONE,
+    tunnelProtocol: pod.meshed ? TunnelProtocol.HBONE : TunnelProtocol.NONE,
     trustDomain: facts.trustDomain,
     serviceAccount: object.spec.serviceAccountName ?? "default",
     canonicalName: labels?.["app.kubernetes.io/name"] ?? labels?.["app"] ?? workloadName,
     canonicalRevision: labels?.["app.kubernetes.io/version"] ?? labels?.["version"] ?? "latest",
     workloadName,
     workloadType: workloadName === name ? WorkloadType.POD : WorkloadType.DEPLOYMENT,
-    nativeTunnel: injected,
+    nativeTunnel: pod.meshed,
     authorizationPolicies: facts.policies.toSorted(),
     status: isReady(object) ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
     services: Object.fromEntries(
       services.map((service) => [service.key, { ports: portsOnPod(service.object, object) }]),
     ),
     networkMode: pod.hostNetwork ? NetworkMode.HOST_NETWORK : NetworkMode.STANDARD,
-    extensions: injected ? [{ name: remoraExtension }] : [],
+    extensions: [
+      ...(pod.meshed ? [{ name: remoraExtension }] : []),
+      ...(facts.meshPolicy === undefined ? [] : [meshPolicyEntry(facts.meshPolicy)]),
+    ],
   });
+}
+
+function meshPolicyEntry(policy: WorkloadPolicy): MessageInitShape<typeof ExtensionSchema> {
+  const config = anyPack(WorkloadPolicySchema, encodeMeshPolicy(policy));
+  return { name: meshPolicyExtension, config };
 }
 
 /** A pod that is being deleted drains: it gets no new connections, as Kubernetes takes it out of its Services. */

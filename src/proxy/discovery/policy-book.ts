@@ -1,10 +1,12 @@
 /** The policies that the control plane has told, and those of them that hold for this pod. */
+import { isDeepStrictEqual } from "node:util";
 import {
   type Authorization,
   noPolicySnapshot,
   type PolicySnapshot,
   policyName,
 } from "../../api/authorization.ts";
+import { openWorkloadPolicy } from "../../api/mesh-policy.ts";
 import type { Workload } from "../../api/workload.ts";
 import { createWatch, type Watch } from "../../core/watch.ts";
 
@@ -75,8 +77,12 @@ export class PolicyBook {
     );
     const missing = Array.from(new Set([...named, ...this.#unreadable]));
     const before = this.#snapshot.current();
-    const same = sameItems(before.policies, policies) && sameItems(before.missing, missing);
-    if (!before.loaded || !same) this.#snapshot.set({ loaded: true, policies, missing });
+    const mesh = own.meshPolicy ?? openWorkloadPolicy;
+    const same =
+      sameItems(before.policies, policies) &&
+      sameItems(before.missing, missing) &&
+      isDeepStrictEqual(before.mesh, mesh);
+    if (!before.loaded || !same) this.#snapshot.set({ loaded: true, policies, missing, mesh });
   }
 }
 

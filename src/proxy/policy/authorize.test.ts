@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type {
-  AddressBlock,
-  Authorization,
-  PolicyMatch,
-  PolicySnapshot,
+import {
+  type AddressBlock,
+  type Authorization,
+  noPolicySnapshot,
+  type PolicyMatch,
+  type PolicySnapshot,
 } from "../../api/authorization.ts";
 import { parseIpBytes } from "../../core/address.ts";
 import { parseSpiffeId } from "../../core/spiffe-id.ts";
@@ -46,9 +47,9 @@ const policy = (
 ): Authorization => ({ namespace: "shop", name, scope: "namespace", action, rules, dryRun: false });
 
 const snapshot = (...policies: Authorization[]): PolicySnapshot => ({
+  ...noPolicySnapshot,
   loaded: true,
   policies,
-  missing: [],
 });
 
 const exact = (text: string) => ({ kind: "exact", text }) as const;
@@ -67,7 +68,7 @@ test("without a policy everything is permitted", () => {
 });
 
 test("nothing is permitted before policies are known", () => {
-  assert.deepEqual(authorize({ loaded: false, policies: [], missing: [] }, client), {
+  assert.deepEqual(authorize(noPolicySnapshot, client), {
     kind: "denied",
     policy: undefined,
     reason: "policies are not known yet",
@@ -75,7 +76,7 @@ test("nothing is permitted before policies are known", () => {
 });
 
 test("nothing is permitted while a policy that applies is not known", () => {
-  const decision = authorize({ loaded: true, policies: [], missing: ["shop/x"] }, client);
+  const decision = authorize({ ...snapshot(), missing: ["shop/x"] }, client);
   assert.equal(decision.kind === "denied" && decision.policy, "shop/x");
 });
 

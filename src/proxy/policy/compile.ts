@@ -41,6 +41,8 @@ export function indexRules(policies: readonly Authorization[]): RuleIndex {
   const rest: CompiledRule[] = [];
   for (const policy of policies) {
     for (const rule of policy.rules) {
+      // Requests are not looked at here: such a rule denies what it may be about, and allows nothing.
+      if (rule.request !== undefined && policy.action === "allow") continue;
       const compiled = { policy: policyName(policy), matches: rulePredicate(rule) };
       const key = selectiveKey(rule);
       if (key === undefined) rest.push(compiled);
