@@ -1,34 +1,29 @@
 /** Helm itself on the chart: what it lints, and what would be applied. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { X509Certificate } from "node:crypto";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { parseAllDocuments } from "yaml";
+import { parse } from "yaml";
 import { injectorSettingTable, readInjectorConfig } from "../../../injector/config.ts";
 import { controlSettingTable, readControlConfig } from "../../../src/control/config.ts";
 import { policySpec } from "../../../src/control/manifests/policy-schema.ts";
 import { identitySettingTable, readIdentityConfig } from "../../../src/identity/config.ts";
-import { buildGoJudge, findGo, noGo } from "../../support/go-judge.ts";
+import {
+  buildHelm,
+  chartFolder,
+  type Manifest,
+  needsHelm,
+  type PolicyRule,
+  renderChart,
+  valueSets,
+  valuesFile,
+} from "../../chart/chart.ts";
 
 const run = promisify(execFile);
-const folder = join(import.meta.dirname, "../../..");
-const chart = join(folder, "charts/remora");
-const values = join(folder, "test/chart/values.yaml");
-const namespace = ["--namespace", "remora-system"];
-
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly data: Readonly<Record<string, string>>;
-  // Manifests of many kinds are read here; every expectation names what it wants.
-  readonly spec: Readonly<Record<string, unknown>>;
-  readonly webhooks: readonly Readonly<Record<string, unknown>>[];
-}
+const programs = ["remora-identity", "remora-control", "remora-injector"];
 
 interface PodSpec {
-  readonly automountServiceAccountToken: boolean;
   readonly securityContext: Readonly<Record<string, unknown>>;
   readonly affinity: Readonly<Record<string, unknown>>;
   readonly containers: readonly {
@@ -44,23 +39,12 @@ interface PodSpec {
   }[];
 }
 
-describe("the chart", { skip: findGo() === undefined ? noGo : false }, () => {
-  let helm: string;
+describe("the chart", needsHelm(), () => {
   let manifests: readonly Manifest[];
 
   before(async () => {
-    helm = join(await buildGoJudge(import.meta.dirname, ["helm.sh/helm/v3/cmd/helm"]), "helm");
-    manifests = await render();
+    manifests = await renderChart("everything");
   });
-
-  /** A helm that was not built by its release's script takes the cluster for an old one. */
-  async function render(...args: readonly string[]): Promise<readonly Manifest[]> {
-    const fixed = ["template", "remora", chart, "--include-crds", "--kube-version", "1.29.0"];
-    const { stdout } = await run(helm, [...fixed, ...namespace, "-f", values, ...args]);
-    return parseAllDocuments(stdout)
-      .map((document) => document.toJS() as Manifest | null)
-      .filter((manifest) => manifest !== null);
-  }
 
   function find(kind: string, name: string): Manifest {
     const found = manifests.find((one) => one.kind === kind && one.metadata.name === name);
@@ -74,23 +58,38 @@ describe("the chart", { skip: findGo() === undefined ? noGo : false }, () => {
   }
 
   test("passes helm lint --strict, with its defaults and with values", async () => {
-    for (const args of [[], ["-f", values]]) {
-      const { stdout } = await run(helm, ["lint", "--strict", chart, ...namespace, ...args]);
+    const helm = await buildHelm();
+    for (const args of [[], ...valueSets.map((set) => ["-f", valuesFile(set)])]) {
+      const command = ["lint", "--strict", chartFolder, "--namespace", "remora-system", ...args];
+      const { stdout } = await run(helm, command);
       assert.match(stdout, /1 chart\(s\) linted, 0 chart\(s\) failed/);
     }
   });
 
-  test("refuses misspelt values, missing ones and another namespace, with a sentence", async () => {
+  test("refuses misspelt values, missing ones and another namespace, with what to do", async () => {
+    const render = (...args: string[]): Promise<unknown> => renderChart("minimal", ...args);
     await assert.rejects(render("--set", "identity.replica=3"), /replica/);
     await assert.rejects(render("--set", "proxy.accessLog=maybe"), /accessLog/);
-    await assert.rejects(render("--set", "image.repository="), /image\.repository is needed/);
-    await assert.rejects(render("--set", "trustBundle.pem="), /trustBundle\.pem is needed/);
-    await assert.rejects(render("--namespace", "mesh"), /--namespace remora-system/);
+    await assert.rejects(render("--set", "image.digest=sha256:1"), /digest/);
+    await assert.rejects(render("--set", "image.repository="), /--set image\.repository=/);
+    await assert.rejects(render("--namespace", "mesh"), /add --namespace remora-system/);
+  });
+
+  test("needs no value but the image", async () => {
+    const [, ...others] = Object.keys(parse(readFileSync(valuesFile("minimal"), "utf8")) as object);
+    assert.deepEqual(others, []);
+    const kinds = (await renderChart("minimal")).map(({ kind }) => kind);
+    assert.equal(kinds.filter((kind) => kind === "Deployment").length, 3);
+    assert.ok(!kinds.includes("Secret"), "keys are made in the cluster, not by Helm");
   });
 
   test("every program has a Deployment, a Service, an account, a budget and a policy", () => {
-    for (const name of ["remora-identity", "remora-control", "remora-injector"]) {
-      assert.equal(find("Deployment", name).spec["replicas"], 2);
+    for (const name of programs) {
+      assert.equal(find("Deployment", name).spec["replicas"], name === "remora-identity" ? 3 : 2);
+      assert.deepEqual(find("Deployment", name).spec["strategy"], {
+        type: "RollingUpdate",
+        rollingUpdate: { maxUnavailable: 0, maxSurge: 1 },
+      });
       assert.deepEqual(find("Service", name).spec["selector"], { "app.kubernetes.io/name": name });
       assert.equal(find("PodDisruptionBudget", name).spec["maxUnavailable"], 1);
       find("ServiceAccount", name);
@@ -98,17 +97,31 @@ describe("the chart", { skip: findGo() === undefined ? noGo : false }, () => {
     }
   });
 
-  test("nobody gets a role, because no program reads the API", () => {
-    assert.deepEqual(
-      manifests.filter(({ kind }) => kind.includes("Role")),
-      [],
+  test("no role has a wildcard, and writing is tied to names wherever it can be", () => {
+    const roles = manifests.filter(({ kind }) => kind === "ClusterRole" || kind === "Role");
+    const rules = roles
+      .filter(({ metadata }) => programs.includes(metadata.name))
+      .flatMap((role) => role.rules ?? []);
+    assert.ok(rules.length > 15);
+    for (const rule of rules) {
+      const words = [...(rule.apiGroups ?? []), ...(rule.resources ?? []), ...rule.verbs];
+      assert.ok(!words.includes("*"), JSON.stringify(rule));
+      if (rule.nonResourceURLs === undefined) assert.ok(isTied(rule), JSON.stringify(rule));
+    }
+    for (const secret of rules.filter(({ resources }) => resources?.includes("secrets"))) {
+      assert.ok(secret.verbs.join() === "create" || secret.resourceNames?.length === 1);
+    }
+    const cluster = roles.filter(({ kind }) => kind === "ClusterRole");
+    const secrets = cluster.flatMap(({ rules = [] }) =>
+      rules.flatMap((one) => one.resources ?? []),
     );
+    assert.ok(!secrets.includes("secrets"), "no program reads Secrets of other namespaces");
   });
 
   test("every pod passes the restricted pod security standard and has probes", () => {
-    for (const name of ["remora-identity", "remora-control", "remora-injector"]) {
+    for (const name of programs) {
       const pod = podOf(name);
-      assert.equal(pod.automountServiceAccountToken, false);
+      assert.equal(find("ServiceAccount", name).automountServiceAccountToken, false);
       assert.equal(pod.securityContext["runAsNonRoot"], true);
       assert.deepEqual(pod.securityContext["seccompProfile"], { type: "RuntimeDefault" });
       assert.ok(pod.affinity["podAntiAffinity"]);
@@ -116,28 +129,30 @@ describe("the chart", { skip: findGo() === undefined ? noGo : false }, () => {
         assert.deepEqual(container.securityContext, {
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
+          runAsNonRoot: true,
+          runAsUser: 65_532,
+          runAsGroup: 65_532,
           capabilities: { drop: ["ALL"] },
         });
         assert.ok(container.startupProbe && container.readinessProbe && container.livenessProbe);
         assert.deepEqual(Object.keys(container.resources).sort(), ["limits", "requests"]);
-        assert.equal(container.image, "registry.example/remora:0.1.0");
+        assert.match(container.image, /^registry\.example\/remora@sha256:[0-9a-f]{64}$/);
       }
     }
   });
 
   test("every program understands the environment that it is given", () => {
-    const programs = [
+    const tables = [
       ["remora-identity", identitySettingTable, readIdentityConfig, 15_012],
       ["remora-control", controlSettingTable, readControlConfig, 15_010],
       ["remora-injector", injectorSettingTable, readInjectorConfig, 15_017],
     ] as const;
-    for (const [name, table, read, port] of programs) {
+    for (const [name, table, read, port] of tables) {
       const [container] = podOf(name).containers;
       const env = Object.fromEntries(container?.env.map((one) => [one.name, one.value]) ?? []);
       const unknown = Object.keys(env).filter((variable) => !(variable in table));
       assert.deepEqual(unknown, [], name);
-      const config = read(env);
-      assert.deepEqual(config.listen, { ip: "::", port }, name);
+      assert.deepEqual(read(complete(env)).listen, { ip: "::", port }, name);
       assert.deepEqual(
         container?.ports.map((one) => one.containerPort),
         [port, 15_014],
@@ -174,35 +189,17 @@ describe("the chart", { skip: findGo() === undefined ? noGo : false }, () => {
     }
   });
 
-  test("the webhook's certificate is for its Service and signed by the bundle", () => {
-    const { data } = find("Secret", "remora-injector-certificate");
-    const read = (text: string | undefined): X509Certificate =>
-      new X509Certificate(Buffer.from(text ?? "", "base64"));
-    const leaf = read(data["tls.crt"]);
+  test("the webhook's caBundle is left to the injector, which upgrades must not take it from", () => {
     for (const webhook of find("MutatingWebhookConfiguration", "remora-injector").webhooks) {
-      const { caBundle, service } = webhook["clientConfig"] as {
-        caBundle: string;
-        service: { name: string; namespace: string; path: string };
-      };
-      assert.ok(leaf.verify(read(caBundle).publicKey));
-      assert.equal(leaf.checkHost(`${service.name}.${service.namespace}.svc`) !== undefined, true);
-      assert.equal(service.path, "/inject");
+      assert.deepEqual(webhook["clientConfig"], {
+        service: {
+          name: "remora-injector",
+          namespace: "remora-system",
+          path: "/inject",
+          port: 443,
+        },
+      });
     }
-  });
-
-  test("the trust bundle is in every namespace that is named", () => {
-    const bundles = manifests.filter(({ metadata }) => metadata.name === "remora-trust-bundle");
-    const namespaces = bundles.map(({ metadata }) => metadata.namespace);
-    assert.deepEqual(namespaces, ["remora-system", "shop"]);
-    for (const { data } of bundles) assert.match(data["ca.pem"] ?? "", /^-----BEGIN CERTIFICATE-/);
-  });
-
-  test("control is left out without manifests to read", async () => {
-    const without = await render("--set", "control.manifestsConfigMap=");
-    assert.deepEqual(
-      without.filter(({ metadata }) => metadata.name === "remora-control"),
-      [],
-    );
   });
 
   test("the CRD has the fields of the policy that control reads, and no others", () => {
@@ -219,6 +216,25 @@ describe("the chart", { skip: findGo() === undefined ? noGo : false }, () => {
     assert.deepEqual(Object.keys(to?.properties ?? {}), ["ports", "notPorts"]);
   });
 });
+
+/** Settings that the programs ask for until they find their objects in the cluster by themselves. */
+function complete(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return {
+    REMORA_IDENTITY_CA_DIR: "/ca",
+    REMORA_IDENTITY_JWKS_FILE: "/jwks",
+    REMORA_IDENTITY_TOKEN_ISSUER: "issuer",
+    REMORA_CONTROL_MANIFESTS: "/manifests",
+    ...env,
+  };
+}
+
+/** Everybody may be listed; what is changed has a name, unless it is made, told of, or said of a policy. */
+function isTied(rule: PolicyRule): boolean {
+  const reading = ["get", "list", "watch"];
+  const writes = rule.verbs.filter((verb) => !reading.includes(verb) && verb !== "create");
+  if (writes.length === 0 || rule.resourceNames !== undefined) return true;
+  return (rule.resources ?? []).every((name) => name === "events" || name.endsWith("/status"));
+}
 
 interface Schema {
   readonly type: string;

@@ -1,0 +1,22 @@
+/** What the chart rendered when somebody last looked: a change of it is read in review. */
+import { join } from "node:path";
+import { renderText, type ValueSet } from "./chart.ts";
+
+export function goldenFile(set: ValueSet): string {
+  return join(import.meta.dirname, `golden/${set}.yaml`);
+}
+
+/** Without CRDs and dashboard, which are no templates; of other sets only what the minimal one renders differently. */
+export async function renderGolden(set: ValueSet): Promise<string> {
+  const manifests = await renderManifests(set);
+  const known = set === "minimal" ? [] : await renderManifests("minimal");
+  return manifests.filter((manifest) => !known.includes(manifest)).join("---\n");
+}
+
+async function renderManifests(set: ValueSet): Promise<readonly string[]> {
+  const text = await renderText(set);
+  return text
+    .replace(/^( {2}remora\.json: \|\n)( {4}.*\n)+/m, "$1    …\n")
+    .split(/^---\n/m)
+    .filter((manifest) => manifest !== "" && !manifest.startsWith("# Source: remora/crds/"));
+}
