@@ -17,6 +17,9 @@ const privateFolder = "/var/run/remora";
 /** The kubelet renews the token when 80 % of this has passed; an hour is what it gives at least anyway. */
 const tokenSeconds = 3_600;
 
+/** The volumes of ours that are local to a node: a pod loses nothing when it leaves them behind. */
+export const evictableVolumes: readonly string[] = ["remora-private"];
+
 /** Runs before everything else in the pod, and ends. */
 export function createInitContainer(tuning: Tuning, options: InjectionOptions): Container {
   return {

@@ -34,10 +34,25 @@ export const skipReasons: Readonly<Record<SkipReason, string>> = {
   windows: "the pod runs on Windows, where the redirection rules do not exist",
 };
 
+/** What about a pod makes it impossible to put into the mesh. */
+export type RefusalReason =
+  | "bad_label"
+  | "bad_annotation"
+  | "reserved_id"
+  | "reserved_name"
+  | "reserved_port";
+
+export interface Refusal {
+  readonly kind: "refuse";
+  /** Of several problems that of the first. */
+  readonly reason: RefusalReason;
+  readonly problems: readonly string[];
+}
+
 export type Eligibility =
   | { readonly kind: "eligible" }
   | { readonly kind: "skip"; readonly reason: SkipReason }
-  | { readonly kind: "refuse"; readonly problems: readonly string[] };
+  | Refusal;
 
 const foreignContainers = new Set([
   "istio-proxy",
@@ -61,8 +76,10 @@ export function checkEligibility(pod: Pod, namespace: NamespaceMeta, version: st
   const sameVersion = pod.metadata.annotations?.[statusAnnotation] === version;
   const present = ours.length === 2 && sameVersion;
   if (ours.length > 0 && !present) return { kind: "skip", reason: "already_injected" };
-  const problems = findConflicts(pod, present);
-  return problems.length > 0 ? { kind: "refuse", problems } : { kind: "eligible" };
+  const conflicts = findConflicts(pod, present);
+  const [first] = conflicts;
+  if (first === undefined) return { kind: "eligible" };
+  return { kind: "refuse", reason: first.reason, problems: conflicts.map(({ text }) => text) };
 }
 
 /** Whether the container is one of the two that the patch adds. */
@@ -83,7 +100,7 @@ function readWish(pod: Pod, namespace: NamespaceMeta): Wish {
   // A slip such as "true" must not leave a pod outside the mesh without anybody noticing.
   const whose = own === undefined ? "namespace's" : "pod's";
   const problem = `the ${whose} label ${injectLabel} is ${JSON.stringify(label)}, and must be "enabled" or "disabled"`;
-  return { kind: "no", verdict: { kind: "refuse", problems: [problem] } };
+  return { kind: "no", verdict: { kind: "refuse", reason: "bad_label", problems: [problem] } };
 }
 
 function isWindows(pod: Pod): boolean {
@@ -98,34 +115,40 @@ function isOfOtherMesh(pod: Pod): boolean {
   return containers.some((container) => foreignContainers.has(container.name));
 }
 
+interface Conflict {
+  readonly reason: RefusalReason;
+  readonly text: string;
+}
+
 /** What would make the sidecar fail, or let an app's traffic pass by it. */
-function findConflicts(pod: Pod, present: boolean): string[] {
+function findConflicts(pod: Pod, present: boolean): Conflict[] {
   const apps = pod.spec.containers ?? [];
   const others = (pod.spec.initContainers ?? []).filter((container) => !isOurs(container));
   const problems = findIdConflicts(pod, [...others, ...apps]);
   for (const container of apps.filter(isOurs)) {
-    problems.push(`the container name "${container.name}" is reserved for the mesh`);
+    const text = `the container name "${container.name}" is reserved for the mesh`;
+    problems.push({ reason: "reserved_name", text });
   }
   for (const container of [...others, ...apps]) {
     for (const port of container.ports ?? []) {
       if ((port.protocol ?? "TCP") !== "TCP" || !sidecarPorts.includes(port.containerPort))
         continue;
-      problems.push(
-        `container "${container.name}" declares port ${port.containerPort}, which the sidecar uses`,
-      );
+      const text = `container "${container.name}" declares port ${port.containerPort}, which the sidecar uses`;
+      problems.push({ reason: "reserved_port", text });
     }
   }
   if (present) return problems;
   for (const volume of pod.spec.volumes ?? []) {
     if (volume.name.startsWith("remora-")) {
-      problems.push(`the volume name "${volume.name}" is reserved for the mesh`);
+      const text = `the volume name "${volume.name}" is reserved for the mesh`;
+      problems.push({ reason: "reserved_name", text });
     }
   }
   return problems;
 }
 
 /** The redirection rules let the sidecar's uid and gid pass, so an app that runs as either is outside the mesh. */
-function findIdConflicts(pod: Pod, containers: readonly Container[]): string[] {
+function findIdConflicts(pod: Pod, containers: readonly Container[]): Conflict[] {
   const problems: string[] = [];
   const pass = "whose traffic is not captured; choose another";
   const shared = pod.spec.securityContext;
@@ -140,5 +163,5 @@ function findIdConflicts(pod: Pod, containers: readonly Container[]): string[] {
   }
   const groups = [...(shared?.supplementalGroups ?? []), shared?.fsGroup];
   if (groups.includes(proxyUid)) problems.push(`the pod has the group ${proxyUid}, ${pass}`);
-  return problems;
+  return problems.map((text) => ({ reason: "reserved_id", text }));
 }

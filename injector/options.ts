@@ -32,6 +32,9 @@ export const proxyContainerName = "remora-proxy";
 export const initContainerName = "remora-init";
 /** Holds the version of the injector that patched the pod. */
 export const statusAnnotation = "remora.dev/injected";
+/** The cluster autoscaler's list of volumes that may be lost with a node; memory counts as local storage there. */
+export const evictableVolumesAnnotation =
+  "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
 /** The opt-in label of namespaces and pods. */
 export const injectLabel = "remora.dev/inject";
 /** The uid and gid whose traffic is not captured. */

@@ -231,6 +231,12 @@ const refusals: readonly (readonly [string, Pod, RegExp])[] = [
   ],
   ["gid", podOf({ securityContext: { runAsGroup: 15_008 } }), /"web" runs as gid 15008/],
   ["group", podOf({ securityContext: { supplementalGroups: [15_008] } }), /the group 15008/],
+  ["file group", podOf({ securityContext: { fsGroup: 15_008 } }), /the group 15008/],
+  [
+    "gid of a container",
+    podOf({ initContainers: [{ name: "migrate", securityContext: { runAsGroup: 15_008 } }] }),
+    /"migrate" runs as gid 15008/,
+  ],
   [
     "port",
     podOf({ containers: [{ ...app, ports: [{ containerPort: 15_020 }] }] }),
@@ -314,6 +320,7 @@ const hostile: readonly (readonly [string, string])[] = [
   ["access-log", "true"],
   ["drain-time", "5"],
   ["drain-time", "99h"],
+  ["drain-time", "0s"],
   ["image", "evil image\nname"],
   ["proxy-cpu-limit", "-1"],
   ["proxy-memory-request", "1Zi"],
@@ -352,6 +359,37 @@ test("the drain fits into the pod's grace period", () => {
   const env = envOf(proxyOf(patchedPod(podOf({ terminationGracePeriodSeconds: 5 }))));
   assert.equal(env["REMORA_DRAIN_TIME"], "5s");
 });
+
+test("a grace period of none leaves the shortest drain", () => {
+  for (const terminationGracePeriodSeconds of [0, -1]) {
+    const env = envOf(proxyOf(patchedPod(podOf({ terminationGracePeriodSeconds }))));
+    assert.equal(env["REMORA_DRAIN_TIME"], "1s");
+  }
+});
+
+const evictable = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
+
+test("the autoscaler may move the pod in spite of the sidecar's memory volume", () => {
+  assert.equal(patchedPod(podOf()).metadata.annotations?.[evictable], "remora-private");
+  const own = patchedPod(podOf({}, { annotations: { [evictable]: "cache, tmp" } }));
+  assert.equal(own.metadata.annotations?.[evictable], "cache,tmp,remora-private");
+  const again = injectPod(own, optedIn, options);
+  assert.deepEqual(again.kind === "patch" && again.patch, []);
+});
+
+const shapes: readonly Partial<PodSpec>[] = [
+  { hostPID: true },
+  { shareProcessNamespace: true },
+  { os: { name: "linux" } },
+  { securityContext: { runAsNonRoot: true, runAsUser: 1_000, fsGroup: 2_000 } },
+];
+for (const spec of shapes) {
+  test(`a pod with a network of its own is injected: ${JSON.stringify(spec)}`, () => {
+    const pod = patchedPod(podOf(spec));
+    assert.deepEqual({ ...pod.spec, ...spec }, pod.spec);
+    assert.equal(proxyOf(pod).securityContext?.runAsUser, 15_008);
+  });
+}
 
 test("names of container ports declare protocols", () => {
   const ports = [

@@ -1,18 +1,37 @@
 /** The whole injection as one pure function: a pod goes in, the JSON Patch that puts it into the mesh comes out. */
 import type { Container, EnvVar, Pod, PodSpec, Volume } from "../src/api/kubernetes.ts";
 import { parseDuration } from "../src/core/duration.ts";
-import { createInitContainer, createProxyContainer, createVolumes } from "./containers.ts";
-import { checkEligibility, isOurs, type NamespaceMeta, type SkipReason } from "./eligibility.ts";
+import {
+  createInitContainer,
+  createProxyContainer,
+  createVolumes,
+  evictableVolumes,
+} from "./containers.ts";
+import {
+  checkEligibility,
+  isOurs,
+  type NamespaceMeta,
+  type RefusalReason,
+  type SkipReason,
+} from "./eligibility.ts";
 import { createJsonPatch, type JsonPatch } from "./json-patch.ts";
-import { type InjectionOptions, proxyContainerName, statusAnnotation } from "./options.ts";
+import {
+  evictableVolumesAnnotation,
+  type InjectionOptions,
+  proxyContainerName,
+  statusAnnotation,
+} from "./options.ts";
 import { describeInboundProtocols } from "./port-protocols.ts";
 import { type ProbeMap, rewriteProbes } from "./probes.ts";
 import { readTuning } from "./tuning.ts";
 
+/** What Kubernetes gives a pod that says nothing about it. */
+const defaultGraceSeconds = 30;
+
 export type Injection =
   | { readonly kind: "patch"; readonly patch: JsonPatch; readonly warnings: readonly string[] }
   | { readonly kind: "skip"; readonly reason: SkipReason }
-  | { readonly kind: "refuse"; readonly message: string };
+  | { readonly kind: "refuse"; readonly reason: RefusalReason; readonly message: string };
 
 /**
  * Decides and patches. A pod that this version has patched before gives an empty patch, or one that repairs what
@@ -25,9 +44,9 @@ export function injectPod(
 ): Injection {
   const eligibility = checkEligibility(pod, namespace, options.version);
   if (eligibility.kind === "skip") return eligibility;
-  if (eligibility.kind === "refuse") return refuse(eligibility.problems);
+  if (eligibility.kind === "refuse") return refuse(eligibility.reason, eligibility.problems);
   const { tuning, problems, warnings } = readTuning(pod.metadata, namespace, options);
-  if (problems.length > 0) return refuse(problems);
+  if (problems.length > 0) return refuse("bad_annotation", problems);
   const drainTime = fitDrainTime(tuning.drainTime, pod.spec.terminationGracePeriodSeconds);
   const made = {
     init: createInitContainer(tuning, options),
@@ -38,7 +57,7 @@ export function injectPod(
     ...pod,
     metadata: {
       ...pod.metadata,
-      annotations: { ...pod.metadata.annotations, [statusAnnotation]: options.version },
+      annotations: annotate(pod.metadata.annotations ?? {}, options.version),
     },
     spec: patched.spec,
   };
@@ -49,8 +68,26 @@ export function injectPod(
   };
 }
 
-function refuse(problems: readonly string[]): Injection {
-  return { kind: "refuse", message: problems.join("; ") };
+/** Without the second one the autoscaler never empties a node that holds a pod of the mesh. */
+function annotate(
+  annotations: Readonly<Record<string, string>>,
+  version: string,
+): Readonly<Record<string, string>> {
+  const listed = (annotations[evictableVolumesAnnotation] ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  const missing = evictableVolumes.filter((name) => !listed.includes(name));
+  const volumes = { [evictableVolumesAnnotation]: [...listed, ...missing].join(",") };
+  return {
+    ...annotations,
+    ...(missing.length > 0 && volumes),
+    [statusAnnotation]: version,
+  };
+}
+
+function refuse(reason: RefusalReason, problems: readonly string[]): Injection {
+  return { kind: "refuse", reason, message: problems.join("; ") };
 }
 
 interface Made {
@@ -114,7 +151,9 @@ function readProbeMap(proxy: Container): ProbeMap {
 }
 
 /** A drain that outlasts the pod's grace period would end in SIGKILL with connections open. */
-function fitDrainTime(drainTime: string, graceSeconds = 30): string {
+function fitDrainTime(drainTime: string, graceSeconds: number | null | undefined): string {
+  // Less is one second for the kubelet, or none at all; the sidecar knows no drain of nothing.
+  const grace = Math.max(graceSeconds ?? defaultGraceSeconds, 1);
   const wanted = parseDuration(drainTime) ?? 0;
-  return wanted > graceSeconds * 1_000 ? `${graceSeconds}s` : drainTime;
+  return wanted > grace * 1_000 ? `${grace}s` : drainTime;
 }

@@ -17,7 +17,13 @@ export function readPod(value: unknown): Pod | string {
     return "spec.initContainers is not a list of containers";
   }
   if (!isList(spec["volumes"], isNamed)) return "spec.volumes is not a list of volumes";
-  if (!isAbsent(spec["securityContext"], isFields)) return "spec.securityContext is not an object";
+  if (!isAbsent(spec["securityContext"], isSecurityContext)) {
+    return "spec.securityContext is not a pod's security context";
+  }
+  if (!isAbsent(spec["os"], isFields)) return "spec.os is not an object";
+  if (!isAbsent(spec["terminationGracePeriodSeconds"], Number.isInteger)) {
+    return "spec.terminationGracePeriodSeconds is not a whole number";
+  }
   const texts = {
     "metadata.labels": metadata["labels"],
     "metadata.annotations": metadata["annotations"],
@@ -30,21 +36,45 @@ export function readPod(value: unknown): Pod | string {
 
 function isContainer(value: unknown): boolean {
   if (!isNamed(value)) return false;
-  const probes = ["readinessProbe", "livenessProbe", "startupProbe", "lifecycle"];
-  const objects = [...probes, "securityContext", "resources"];
+  const probes = ["readinessProbe", "livenessProbe", "startupProbe"];
   return (
-    objects.every((key) => isAbsent(value[key], isFields)) &&
-    probes.every((key) => isAbsent(value[key], hasObjects)) &&
-    isList(value["ports"], (port) => isFields(port) && typeof port["containerPort"] === "number") &&
+    ["securityContext", "resources"].every((key) => isAbsent(value[key], isFields)) &&
+    probes.every((key) => isAbsent(value[key], isProbe)) &&
+    isAbsent(value["lifecycle"], isLifecycle) &&
+    isList(value["ports"], isPort) &&
     isList(value["env"], isNamed) &&
     isList(value["volumeMounts"], isNamed)
   );
 }
 
-/** Handlers of probes and hooks are objects; everything else in them is a number. */
-function hasObjects(value: unknown): boolean {
-  const handlers = ["httpGet", "tcpSocket", "grpc", "exec", "preStop", "postStart"];
-  return isFields(value) && handlers.every((key) => isAbsent(value[key], isFields));
+function isLifecycle(value: unknown): boolean {
+  const hooks = ["preStop", "postStart"];
+  return isFields(value) && hooks.every((key) => isAbsent(value[key], isProbe));
+}
+
+/** Probes and hooks: their handlers are objects, and what these name is a port. */
+function isProbe(value: unknown): boolean {
+  return (
+    isFields(value) &&
+    ["httpGet", "tcpSocket", "grpc"].every((key) => isAbsent(value[key], isHandler)) &&
+    isAbsent(value["exec"], isFields)
+  );
+}
+
+function isHandler(value: unknown): boolean {
+  return isFields(value) && ["number", "string"].includes(typeof value["port"]);
+}
+
+function isPort(value: unknown): boolean {
+  return (
+    isFields(value) &&
+    typeof value["containerPort"] === "number" &&
+    isAbsent(value["name"], (name) => typeof name === "string")
+  );
+}
+
+function isSecurityContext(value: unknown): boolean {
+  return isFields(value) && isList(value["supplementalGroups"], Number.isInteger);
 }
 
 function isNamed(value: unknown): value is Fields {

@@ -22,7 +22,7 @@ const protocolOfName: Readonly<Record<string, string>> = {
 export function describeInboundProtocols(containers: readonly Container[]): string {
   const protocols = new Map<number, string>();
   for (const port of containers.flatMap((container) => container.ports ?? [])) {
-    if ((port.protocol ?? "TCP") !== "TCP" || port.name === undefined) continue;
+    if ((port.protocol ?? "TCP") !== "TCP" || !port.name) continue;
     const word = port.name.split("-")[0] ?? "";
     const protocol = Object.hasOwn(protocolOfName, word) ? protocolOfName[word] : undefined;
     if (protocol !== undefined) protocols.set(port.containerPort, protocol);

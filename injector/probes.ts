@@ -50,7 +50,7 @@ export function rewriteProbes(
       const hook = rewrite(kind, container.lifecycle?.[field]);
       if (hook !== undefined) lifecycle[field] = hook;
     }
-    if (container.lifecycle !== undefined) result["lifecycle"] = lifecycle;
+    if (container.lifecycle) result["lifecycle"] = lifecycle;
     return result as unknown as Container;
   });
   return { containers: rewritten, probes, warnings };
@@ -65,17 +65,18 @@ type Verdict =
 function relay(
   container: Container,
   path: string,
-  probe: Probe | undefined,
+  probe: Probe | null | undefined,
   known: ProbeMap,
 ): Verdict {
-  if (probe === undefined) return { kind: "untouched" };
+  // Go writes an absent probe as null in some places.
+  if (probe === undefined || probe === null) return { kind: "untouched" };
   if (probe.httpGet?.path === path && probe.httpGet.port === relayPort) {
     const original = Object.hasOwn(known, path) ? known[path] : undefined;
     if (original !== undefined) return { kind: "relayed", probe, original };
     return { kind: "warning", text: `the original of the probe ${path} is lost` };
   }
   const wanted = probe.httpGet ?? probe.tcpSocket ?? probe.grpc;
-  if (wanted === undefined || ("host" in wanted && wanted.host)) return { kind: "untouched" };
+  if (!wanted || ("host" in wanted && wanted.host)) return { kind: "untouched" };
   const port = resolvePort(wanted.port, container.ports);
   if (port === undefined) {
     const text = `container "${container.name}" has no port named "${wanted.port}", which its probe ${path} asks for`;

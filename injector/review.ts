@@ -1,8 +1,9 @@
 /** One AdmissionReview (admission.k8s.io/v1): the bytes of the question go in, the answer comes out. Nothing is asked of anybody. */
-import type { NamespaceMeta, SkipReason } from "./eligibility.ts";
+import type { NamespaceMeta, RefusalReason, SkipReason } from "./eligibility.ts";
 import { skipReasons } from "./eligibility.ts";
 import { isNestedDeeper } from "./json-depth.ts";
 import { type InjectionOptions, injectLabel } from "./options.ts";
+import { type Owner, readOwner } from "./owner.ts";
 import { injectPod } from "./patch.ts";
 import { readPod } from "./pod-shape.ts";
 
@@ -11,6 +12,9 @@ export interface ReviewOptions {
   /** The control plane's own namespace. */
   readonly namespace: string;
 }
+
+/** The request of a review that can be answered: it is an object and has a uid. */
+export type ReviewRequest = Fields;
 
 export type Outcome =
   | "injected"
@@ -23,19 +27,18 @@ export type Outcome =
 /** What a review was about, for the log and the counters. */
 export interface ReviewFacts {
   readonly outcome: Outcome;
-  /** Why a pod was skipped; empty for every other outcome. */
-  readonly reason: SkipReason | "system_namespace" | "";
+  /** Why a pod was skipped or refused; empty for every other outcome. */
+  readonly reason: SkipReason | RefusalReason | "system_namespace" | "";
   readonly detail: string;
   readonly dryRun: boolean;
   readonly uid: string;
   readonly namespace: string;
   readonly pod: string;
+  /** Who makes the pod; a pod of its own has none, and its name may not be known yet. */
+  readonly owner: Owner | undefined;
 }
 
-export type ReviewAnswer = ReviewFacts & {
-  /** Undefined when the question names no review that could be answered: then HTTP says so with 400. */
-  readonly review: AdmissionReview | undefined;
-};
+export type ReviewAnswer = ReviewFacts & { readonly review: AdmissionReview };
 
 export interface AdmissionReview {
   readonly apiVersion: "admission.k8s.io/v1";
@@ -63,29 +66,44 @@ const maxMessageLength = 2_048;
 
 const neverInjected = ["kube-system", "kube-node-lease"];
 /** The webhook's selectors decide which pods come here; what the namespace's labels say is not in a review. */
-const optedIn: NamespaceMeta = { labels: { [injectLabel]: "enabled" } };
+const optedIn = { [injectLabel]: "enabled" };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Answers every review that can be answered, a nonsensical pod included, and throws never on purpose. */
-export function answerReview(body: Buffer, options: ReviewOptions): ReviewAnswer {
-  const request = readRequest(body);
-  if (typeof request === "string") return { ...unknownFacts, detail: request, review: undefined };
+/** Pods that a cluster needs in order to start, and those of the control plane, are never changed. */
+export function isSystemNamespace(namespace: string, ownNamespace: string): boolean {
+  return neverInjected.includes(namespace) || namespace === ownNamespace;
+}
+
+/** The namespace whose annotations the answer needs; undefined when it needs none. */
+export function namespaceOfPod(request: ReviewRequest): string | undefined {
+  const { namespace } = request;
+  return isPodCreation(request) && typeof namespace === "string" ? namespace : undefined;
+}
+
+/** Answers every request, a nonsensical pod included, and throws never on purpose. */
+export function answerReview(
+  request: ReviewRequest,
+  annotations: NamespaceMeta["annotations"],
+  options: ReviewOptions,
+): ReviewAnswer {
   const facts = describe(request);
   if (!isPodCreation(request)) {
     return allow({ ...facts, outcome: "not_applicable", detail: "not the creation of a pod" });
   }
-  if (neverInjected.includes(facts.namespace) || facts.namespace === options.namespace) {
+  if (isSystemNamespace(facts.namespace, options.namespace)) {
     return skip(facts, "system_namespace", "pods of this namespace are never changed");
   }
   const pod = readPod(request["object"]);
   if (typeof pod === "string") return deny({ ...facts, outcome: "malformed", detail: pod });
-  const injection = injectPod(pod, optedIn, options.injection);
+  const namespace = { labels: optedIn, ...(annotations && { annotations }) };
+  const injection = injectPod(pod, namespace, options.injection);
   if (injection.kind === "skip") {
     return skip(facts, injection.reason, skipReasons[injection.reason]);
   }
   if (injection.kind === "refuse") {
-    return deny({ ...facts, outcome: "refused", detail: injection.message });
+    const { reason, message } = injection;
+    return deny({ ...facts, outcome: "refused", reason, detail: message });
   }
   const warnings = limitWarnings(injection.warnings);
   const extra = warnings.length > 0 ? { warnings } : {};
@@ -101,18 +119,8 @@ export function answerReview(body: Buffer, options: ReviewOptions): ReviewAnswer
   );
 }
 
-const unknownFacts: ReviewFacts = {
-  outcome: "malformed",
-  reason: "",
-  detail: "",
-  dryRun: false,
-  uid: "",
-  namespace: "",
-  pod: "",
-};
-
 /** The request of the review, or what is wrong with the review. */
-function readRequest(body: Buffer): Fields | string {
+export function readReview(body: Buffer): ReviewRequest | string {
   if (body.length === 0) return "the body is empty";
   if (isNestedDeeper(body, maxDepth)) return `the body is nested deeper than ${maxDepth} levels`;
   let review: unknown;
@@ -143,6 +151,7 @@ function describe(request: Fields): Omit<ReviewFacts, "outcome"> {
     uid: String(uid),
     namespace: typeof namespace === "string" ? namespace : "",
     pod: firstText(name, metadata["name"], metadata["generateName"]),
+    owner: readOwner(metadata["ownerReferences"]),
   };
 }
 

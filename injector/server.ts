@@ -14,14 +14,26 @@ import type { Clock } from "../src/core/clock.ts";
 import { millis, seconds } from "../src/core/duration.ts";
 import type { Log } from "../src/core/log.ts";
 import type { Watch } from "../src/core/watch.ts";
+import type { NamespaceAnnotations } from "./cluster/namespaces.ts";
 import type { InjectorMetrics } from "./metrics.ts";
 import { type BodyBudget, type RequestBody, readBody } from "./request-body.ts";
-import { answerReview, type ReviewOptions } from "./review.ts";
+import {
+  answerReview,
+  namespaceOfPod,
+  type ReviewFacts,
+  type ReviewOptions,
+  type ReviewRequest,
+  readReview,
+} from "./review.ts";
 import type { ServingCertificate } from "./serving-certificate.ts";
 
 export interface WebhookOptions extends ReviewOptions {
   readonly listen: SocketAddress;
   readonly certificate: Watch<ServingCertificate>;
+  /** Undefined where no API server is asked: then only pods are tuned. */
+  readonly namespaces: NamespaceAnnotations | undefined;
+  /** Hears of every answer after it was given. */
+  readonly onReviewed: (facts: ReviewFacts) => void;
   readonly metrics: InjectorMetrics;
   readonly clock: Clock;
   readonly log: Log;
@@ -154,8 +166,10 @@ async function serve(
   }
   const body = await readBody(request, maxBodyBytes, budget);
   if (body.kind !== "whole") return reject(response, bodyStatus[body.kind], options);
+  const review = readReview(body.bytes);
+  if (typeof review === "string") return reject(response, 400, options, review);
   try {
-    answer(response, body.bytes, options);
+    await answer(response, review, options);
   } catch (error) {
     options.log.error({ err: error }, "review failed");
     reject(response, 500, options);
@@ -196,14 +210,21 @@ function reject(
   send(response, status, "text/plain; charset=utf-8", `${sentence}\n`);
 }
 
-function answer(response: Response, body: Buffer, options: WebhookOptions): void {
+async function answer(
+  response: Response,
+  request: ReviewRequest,
+  options: WebhookOptions,
+): Promise<void> {
   const begin = options.clock.now();
-  const { review, ...facts } = answerReview(body, options);
-  if (review === undefined) return reject(response, 400, options, facts.detail);
-  const text = JSON.stringify(review);
+  const namespace = namespaceOfPod(request);
+  const annotations = namespace && (await options.namespaces?.find(namespace));
+  const { review, ...facts } = answerReview(request, annotations || undefined, options);
+  send(response, 200, "application/json", JSON.stringify(review));
   options.metrics.reviewed(facts, (options.clock.now() - begin) / 1_000);
-  options.log.info(facts, "reviewed");
-  send(response, 200, "application/json", text);
+  const { owner, ...printable } = facts;
+  const by = owner === undefined ? {} : { owner: `${owner.kind} ${owner.name}` };
+  options.log.info({ ...printable, ...by }, "reviewed");
+  options.onReviewed(facts);
 }
 
 function send(response: Response, status: number, type: string, text: string): void {

@@ -8,7 +8,7 @@ import type { InjectionOptions, Resources } from "./options.ts";
 import { normalizePortList } from "./port-list.ts";
 import { parseQuantity } from "./quantity.ts";
 
-const prefix = "config.remora.dev/";
+export const configPrefix = "config.remora.dev/";
 
 /** What the annotations ask for; everything that they leave out comes from the options. */
 export interface Tuning {
@@ -57,13 +57,13 @@ export function readTuning(
   for (const [key, text] of Object.entries(annotations)) {
     const parse = Object.hasOwn(parsers, key) ? parsers[key] : undefined;
     if (parse === undefined) {
-      warnings.push(`the annotation ${prefix}${key} is not known and has no effect`);
+      warnings.push(`the annotation ${configPrefix}${key} is not known and has no effect`);
       continue;
     }
     try {
       values[key] = parse(text);
     } catch (error) {
-      problems.push(`the annotation ${prefix}${key} ${(error as Error).message}`);
+      problems.push(`the annotation ${configPrefix}${key} ${(error as Error).message}`);
     }
   }
   const tuning: Tuning = {
@@ -80,8 +80,10 @@ export function readTuning(
 }
 
 function ownConfig(annotations: NamespaceMeta["annotations"] = {}): Record<string, string> {
-  const own = Object.entries(annotations).filter(([key]) => key.startsWith(prefix));
-  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value.trim()]));
+  const own = Object.entries(annotations).filter(([key]) => key.startsWith(configPrefix));
+  return Object.fromEntries(
+    own.map(([key, value]) => [key.slice(configPrefix.length), value.trim()]),
+  );
 }
 
 /** When only one of request and limit is set, the other's default gives way to it. */
@@ -121,7 +123,7 @@ function parseResource(text: string): string {
 /** An hour is longer than any cluster waits for a pod. */
 function parseDrainTime(text: string): string {
   const duration = parseDuration(text);
-  if (duration === undefined || duration > 3_600_000) {
+  if (duration === undefined || duration <= 0 || duration > 3_600_000) {
     throw new Error(`is ${quote(text)}, and must be a duration up to 1h such as 30s`);
   }
   return text;

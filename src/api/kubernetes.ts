@@ -13,8 +13,12 @@ export interface ObjectMeta {
 }
 
 export interface OwnerReference {
+  readonly apiVersion?: string;
   readonly kind: string;
   readonly name: string;
+  readonly uid?: string;
+  /** Of several owners the one that makes and removes the object. */
+  readonly controller?: boolean;
 }
 
 export interface KubernetesObject {
@@ -173,6 +177,7 @@ export interface PodSpec {
   readonly serviceAccountName?: string;
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
+  readonly shareProcessNamespace?: boolean;
   readonly restartPolicy?: string;
   readonly terminationGracePeriodSeconds?: number;
   readonly nodeSelector?: Readonly<Record<string, string>>;

@@ -4,6 +4,7 @@ import { applyCommand } from "./commands/apply.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { downCommand } from "./commands/down.ts";
 import { execCommand } from "./commands/exec.ts";
+import { injectCommand } from "./commands/inject.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { psCommand } from "./commands/ps.ts";
 import { upCommand } from "./commands/up.ts";
@@ -29,7 +30,7 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     title: "A mesh on a cluster",
-    commands: [],
+    commands: [injectCommand],
   },
   {
     title: "remora itself",

@@ -40,6 +40,7 @@ export async function startFixture(context: TestContext): Promise<InjectorFixtur
   const config = readInjectorConfig({
     REMORA_INJECTOR_LISTEN: "127.0.0.1:0",
     REMORA_INJECTOR_METRICS_LISTEN: "127.0.0.1:0",
+    REMORA_INJECTOR_KUBERNETES: "off",
     REMORA_INJECTOR_CERT_FILE: files.cert,
     REMORA_INJECTOR_KEY_FILE: files.key,
     REMORA_INJECTOR_VERSION: "1.2.3",
