@@ -1,6 +1,7 @@
 /** Every command of `remora`, in the order of the help. A new one is one import and one line here. */
 import type { Command } from "./command.ts";
 import { applyCommand } from "./commands/apply.ts";
+import { checkCommand } from "./commands/check.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { downCommand } from "./commands/down.ts";
 import { execCommand } from "./commands/exec.ts";
@@ -30,7 +31,7 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     title: "A mesh on a cluster",
-    commands: [injectCommand],
+    commands: [checkCommand, injectCommand],
   },
   {
     title: "remora itself",

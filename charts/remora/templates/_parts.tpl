@@ -212,7 +212,7 @@ subjects:
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ .name }}]
-  verbs: [get, update, patch, delete]
+  verbs: [get, update]
 {{- end }}
 
 {{/* To own what the program creates, so that an uninstall takes it along. */}}

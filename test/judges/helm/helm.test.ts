@@ -29,7 +29,7 @@ interface PodSpec {
   readonly containers: readonly {
     readonly image: string;
     readonly command: readonly string[];
-    readonly env: readonly { readonly name: string; readonly value: string }[];
+    readonly env: readonly { readonly name: string; readonly value?: string }[];
     readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
     readonly securityContext: unknown;
     readonly resources: Readonly<Record<string, unknown>>;
@@ -149,7 +149,9 @@ describe("the chart", needsHelm(), () => {
     ] as const;
     for (const [name, table, read, port] of tables) {
       const [container] = podOf(name).containers;
-      const env = Object.fromEntries(container?.env.map((one) => [one.name, one.value]) ?? []);
+      const env = Object.fromEntries(
+        container?.env.map((one) => [one.name, one.value ?? name]) ?? [],
+      );
       const unknown = Object.keys(env).filter((variable) => !(variable in table));
       assert.deepEqual(unknown, [], name);
       assert.deepEqual(read(complete(env)).listen, { ip: "::", port }, name);
@@ -213,7 +215,10 @@ describe("the chart", needsHelm(), () => {
     const not = (name: string): string => `not${name.charAt(0).toUpperCase()}${name.slice(1)}`;
     const both = peers.flatMap((name) => [name, not(name)]);
     assert.deepEqual(Object.keys(from?.properties ?? {}), both);
-    assert.deepEqual(Object.keys(to?.properties ?? {}), ["ports", "notPorts"]);
+    const targets = ["ports", "hosts", "methods", "paths"];
+    const headers = Object.keys(to?.properties ?? {}).filter((name) => /headers/i.test(name));
+    const names = [...targets.flatMap((name) => [name, not(name)]), ...headers];
+    assert.deepEqual(Object.keys(to?.properties ?? {}).sort(), names.sort());
   });
 });
 
@@ -268,4 +273,7 @@ const texts: Readonly<Record<string, string>> = {
   serviceaccounts: "shop/web",
   namespaces: "shop",
   addresses: "10.0.0.0/8",
+  hosts: "web.shop",
+  methods: "GET",
+  paths: "/pay/*",
 };
