@@ -8,6 +8,7 @@ export interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly OwnerReference[];
+  readonly creationTimestamp?: string;
   /** Set while the object is being deleted. */
   readonly deletionTimestamp?: string;
 }
@@ -175,6 +176,7 @@ export interface Volume {
 
 export interface PodSpec {
   readonly serviceAccountName?: string;
+  readonly nodeName?: string;
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
   readonly shareProcessNamespace?: boolean;
@@ -207,6 +209,8 @@ export interface Pod extends KubernetesObject {
     readonly podIP?: string;
     readonly podIPs?: readonly { readonly ip: string }[];
     readonly phase?: string;
+    /** When the kubelet took the pod, shortly before it got its address. */
+    readonly startTime?: string;
     readonly conditions?: readonly Condition[];
   };
 }
@@ -235,6 +239,34 @@ export interface Service extends KubernetesObject {
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly ServicePort[];
   };
+}
+
+/** What a Service's traffic really goes to, as a controller or a person says it. */
+export interface EndpointSlice extends KubernetesObject {
+  readonly kind: "EndpointSlice";
+  readonly addressType: string;
+  readonly endpoints: readonly SliceEndpoint[];
+  /** A port that is named as the Service's is what it leads to. */
+  readonly ports: readonly {
+    readonly name?: string;
+    readonly protocol?: string;
+    readonly port?: number;
+  }[];
+}
+
+export interface SliceEndpoint {
+  readonly addresses: readonly string[];
+  readonly conditions?: {
+    /** Absent means yes. Always true where the Service publishes what is not ready. */
+    readonly ready?: boolean;
+    readonly serving?: boolean;
+    readonly terminating?: boolean;
+  };
+  readonly targetRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string };
+}
+
+export interface Node extends KubernetesObject {
+  readonly kind: "Node";
 }
 
 export interface LabelSelector {
@@ -381,3 +413,6 @@ export type KnownObject =
   | Secret
   | AuthorizationPolicy
   | MeshPolicy;
+
+/** Everything that the model of the mesh is made of. */
+export type MeshObject = KnownObject | EndpointSlice | Node;

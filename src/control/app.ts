@@ -4,7 +4,7 @@ import { formatAddress, type SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { listenHttpEndpoint } from "../core/http-endpoint.ts";
 import type { Log } from "../core/log.ts";
-import type { MetricFamily } from "../core/metrics.ts";
+import { createComputedGauge, type MetricFamily } from "../core/metrics.ts";
 import { createMetricsText } from "../core/metrics-text.ts";
 import type { Watch } from "../core/watch.ts";
 import { createBundleInfo } from "../credentials/bundle-info.ts";
@@ -15,8 +15,9 @@ import {
 import { parseTrustBundle } from "../credentials/trust-bundle.ts";
 import type { ControlConfig } from "./config.ts";
 import { followSource } from "./follow-source.ts";
+import { openClusterSource } from "./kubernetes/cluster-source.ts";
 import { createControlMetrics } from "./metrics.ts";
-import { createManifestSource } from "./source.ts";
+import { createManifestSource, type Source } from "./source.ts";
 import { createDiscoveryService, discoveryServiceDefinition } from "./xds/service.ts";
 
 export interface ControlPlatform {
@@ -47,32 +48,45 @@ const limits = {
   "grpc.keepalive_timeout_ms": 10_000,
 };
 
-/** Rejects when the metrics address cannot be had. */
+/** Rejects when the metrics address cannot be had. Throws when there is neither a manifest nor an API server to read. */
 export async function startControl(
   config: ControlConfig,
   platform: ControlPlatform,
 ): Promise<RunningControl> {
   const { clock, log, certificate } = platform;
   const metrics = createControlMetrics();
-  const source = createManifestSource(config.manifests);
-  const snapshots = followSource(source, config, { clock, log, metrics });
-  const { trustDomain } = config;
-  const discovery = createDiscoveryService({ trustDomain, snapshots, clock, metrics, log });
-  const server = new Server(limits);
-  server.addService(discoveryServiceDefinition, { deltaAggregatedResources: discovery.handler });
+  const source = openSource(config, platform);
+  const families = [...metrics.families, ageOf(source), bundleInfo(certificate)];
   const state = { ready: false };
   const http = await listenHttpEndpoint(
     config.metricsListen,
-    createMetricsText([...metrics.families, bundleInfo(certificate)]),
+    createMetricsText(families),
     () => state.ready,
-  );
+  ).catch(async (error: unknown) => {
+    await source.close();
+    throw error;
+  });
   const abort = new AbortController();
-  const listening = whenPresent(certificate, abort.signal).then(async (identity) => {
+  const server = new Server(limits);
+  const closing: (() => void)[] = [];
+  let endStreams: () => void = () => {};
+  const listening = Promise.all([
+    whenPresent(certificate, abort.signal),
+    unlessAborted(source.synced, abort.signal),
+  ]).then(async ([identity]) => {
+    // Who asks before all is known would be told that what is not known yet has gone.
+    const snapshots = followSource(source, config, { clock, log, metrics });
+    closing.push(() => snapshots.close());
+    const { trustDomain, drainTime } = config;
+    const discovery = createDiscoveryService({ trustDomain, snapshots, clock, metrics, log });
+    endStreams = () => discovery.end(drainTime);
+    server.addService(discoveryServiceDefinition, { deltaAggregatedResources: discovery.handler });
     const credentials = createServerCredentials(identity, true);
-    const stop = certificate.subscribe((renewed) => {
-      if (renewed !== undefined) credentials.renew(renewed);
-    });
-    abort.signal.addEventListener("abort", stop);
+    closing.push(
+      certificate.subscribe((renewed) => {
+        if (renewed !== undefined) credentials.renew(renewed);
+      }),
+    );
     const port = await bind(server, config.listen, credentials);
     state.ready = true;
     return port;
@@ -86,13 +100,26 @@ export async function startControl(
       state.ready = false;
       abort.abort(new Error("control was stopped"));
       const stopped = drain(server, config, clock);
-      discovery.end();
+      endStreams();
       await stopped;
-      snapshots.close();
-      source.close();
+      for (const close of closing) close();
+      await source.close();
       await http.close();
     },
   };
+}
+
+function openSource(config: ControlConfig, platform: ControlPlatform): Source {
+  if (config.manifests.length > 0) return createManifestSource(config.manifests);
+  return openClusterSource(config, platform);
+}
+
+function ageOf(source: Source): MetricFamily {
+  return createComputedGauge(
+    "remora_control_source_age_seconds",
+    "Since the source of objects last said anything; the last good state is served meanwhile.",
+    () => source.ageSeconds(),
+  );
 }
 
 function bundleInfo(certificate: Watch<ServerIdentity | undefined>): MetricFamily {
@@ -100,6 +127,12 @@ function bundleInfo(certificate: Watch<ServerIdentity | undefined>): MetricFamil
     const own = certificate.current();
     return own === undefined ? undefined : parseTrustBundle(own.trustBundlePem).hash;
   });
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  return Promise.race([promise, aborted]);
 }
 
 function whenPresent<T>(watch: Watch<T | undefined>, signal: AbortSignal): Promise<T> {

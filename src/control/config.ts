@@ -1,4 +1,5 @@
 /** The settings of the control program, read from its environment. */
+import { hostname } from "node:os";
 import { parsePort, type SocketAddress } from "../core/address.ts";
 import { readSettings, type SettingTable } from "../core/config-table.ts";
 import type { Millis } from "../core/duration.ts";
@@ -12,9 +13,19 @@ import {
 
 const controlSettings = {
   REMORA_CONTROL_MANIFESTS: {
-    doc: "comma list of folders and files with the mesh's objects; watched",
-    fallback: undefined,
+    doc: "comma list of folders and files with the mesh's objects; watched. Empty: they come from the API server",
+    fallback: "",
     parse: parsePaths,
+  },
+  REMORA_CONTROL_KUBECONFIG: {
+    doc: "kubeconfig file of the API server; empty: the pod's own service account is used",
+    fallback: "",
+    parse: (text: string): string => text,
+  },
+  REMORA_CONTROL_REPLICA: {
+    doc: "this replica's name among the others; empty: the host's name, which is the pod's",
+    fallback: "",
+    parse: (text: string): string => text,
   },
   REMORA_CONTROL_LISTEN: {
     doc: "address of the discovery service, IP:port; port 0 takes a free one",
@@ -87,7 +98,10 @@ const controlSettings = {
 export const controlSettingTable: SettingTable = controlSettings;
 
 export interface ControlConfig {
+  /** None: the objects come from the API server. */
   readonly manifests: readonly string[];
+  readonly kubeconfig: string;
+  readonly replica: string;
   readonly listen: SocketAddress;
   readonly metricsListen: SocketAddress;
   readonly clusterDomain: string;
@@ -115,6 +129,8 @@ export function readControlConfig(
   const settings = readSettings(controlSettings, environment);
   return {
     manifests: settings.REMORA_CONTROL_MANIFESTS,
+    kubeconfig: settings.REMORA_CONTROL_KUBECONFIG,
+    replica: settings.REMORA_CONTROL_REPLICA || hostname(),
     listen: settings.REMORA_CONTROL_LISTEN,
     metricsListen: settings.REMORA_CONTROL_METRICS_LISTEN,
     clusterDomain: settings.REMORA_CONTROL_CLUSTER_DOMAIN,
@@ -132,9 +148,7 @@ export function readControlConfig(
 }
 
 function parsePaths(text: string): readonly string[] {
-  const paths = text.split(",").filter((path) => path !== "");
-  if (paths.length === 0) throw new Error("expected at least one folder or file");
-  return paths;
+  return text.split(",").filter((path) => path !== "");
 }
 
 function parseHostAndPort(text: string): string {

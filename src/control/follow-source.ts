@@ -4,8 +4,9 @@ import type { Log } from "../core/log.ts";
 import { createWatch, type Watch } from "../core/watch.ts";
 import { formatProblem, type Problem } from "./manifests/problem.ts";
 import type { ControlMetrics } from "./metrics.ts";
-import { createSnapshotBuilder, type MeshSnapshot, type ModelConfig } from "./model/snapshot.ts";
-import type { Source, SourceState } from "./source.ts";
+import { MeshModel } from "./model/mesh-model.ts";
+import type { MeshSnapshot, ModelConfig } from "./model/snapshot.ts";
+import type { Source, SourceChange } from "./source.ts";
 
 export interface FollowPlatform {
   readonly clock: Clock;
@@ -13,31 +14,32 @@ export interface FollowPlatform {
   readonly metrics: ControlMetrics;
 }
 
-/** A state whose snapshot cannot be built leaves the last one in place. */
+/** Begins with what the source knows. Knowledge from which no snapshot can be made leaves the last one in place. */
 export function followSource(
   source: Source,
   config: ModelConfig,
   platform: FollowPlatform,
 ): Watch<MeshSnapshot> & { close(): void } {
-  const { log, metrics } = platform;
-  const builder = createSnapshotBuilder(config);
+  const { log, metrics, clock } = platform;
+  let model = new MeshModel(config, source.membership);
   let said = new Set<string>();
-  const build = (state: SourceState): MeshSnapshot => {
-    const start = platform.clock.now();
-    const snapshot = builder.build(state.objects);
-    const took = platform.clock.now() - start;
+  const apply = (change: SourceChange): MeshSnapshot => {
+    const start = clock.now();
+    const snapshot = model.apply(change.objects);
     metrics.snapshots.series().value += 1;
-    metrics.buildSeconds.series().value = took / 1_000;
-    countObjects(metrics, state, snapshot);
-    said = reportProblems(state.problems, said, log);
+    metrics.buildSeconds.series().value = (clock.now() - start) / 1_000;
+    countObjects(metrics, change.problems, snapshot);
+    said = reportProblems(change.problems, said, log);
     return snapshot;
   };
-  const snapshots = createWatch(build(source.current()));
-  const stop = source.subscribe((state) => {
+  const snapshots = createWatch(apply(source.current()));
+  const stop = source.subscribe((change) => {
     try {
-      snapshots.set(build(state));
+      snapshots.set(apply(change));
     } catch (error) {
-      log.error({ err: error }, "snapshot not built, the last one stays");
+      log.error({ err: error }, "change not understood, all is read anew");
+      model = new MeshModel(config, source.membership);
+      snapshots.set({ ...apply(source.current()), changed: undefined, policiesChanged: true });
     }
   });
   return {
@@ -47,12 +49,16 @@ export function followSource(
   };
 }
 
-function countObjects(metrics: ControlMetrics, state: SourceState, snapshot: MeshSnapshot): void {
+function countObjects(
+  metrics: ControlMetrics,
+  problems: readonly Problem[],
+  snapshot: MeshSnapshot,
+): void {
   metrics.objects.series("workload").value = snapshot.workloads.size;
   metrics.objects.series("service").value = snapshot.services.size;
   metrics.objects.series("policy").value = snapshot.policies.size;
   for (const severity of ["error", "warning"] as const) {
-    const count = state.problems.filter((problem) => problem.severity === severity).length;
+    const count = problems.filter((problem) => problem.severity === severity).length;
     metrics.problems.series(severity).value = count;
   }
 }

@@ -1,7 +1,7 @@
 /** Manifests from files and folders of the disk. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import type { KnownObject } from "../../api/kubernetes.ts";
+import { objectKey } from "../model/object-delta.ts";
 import { type ManifestObject, type Manifests, parseManifests } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 
@@ -64,12 +64,6 @@ export function mergeManifests(files: readonly Manifests[]): Manifests {
     }
   }
   return { objects: Array.from(objects.values()), problems };
-}
-
-/** `Kind NAMESPACE/NAME`, unique among the objects of a mesh. */
-export function objectKey(object: KnownObject): string {
-  const { namespace, name } = object.metadata;
-  return namespace === undefined ? `${object.kind} ${name}` : `${object.kind} ${namespace}/${name}`;
 }
 
 function manifestNames(folder: string): string[] {

@@ -1,7 +1,8 @@
 /** Manifests: whatever the text, objects and problems with a line, never an exception. */
 import assert from "node:assert/strict";
 import type { FuzzTarget } from "../../protocol/fuzz-target.ts";
-import { createSnapshotBuilder } from "../model/snapshot.ts";
+import { MeshModel } from "../model/mesh-model.ts";
+import { byKey } from "../model/object-delta.ts";
 import { parseManifests } from "./parse.ts";
 
 const pod = `apiVersion: v1
@@ -31,6 +32,6 @@ export const target: FuzzTarget = {
     for (const { line } of problems) assert.ok(line >= 1);
     // Whatever passes the checks can be turned into a mesh.
     const config = { trustDomain: "td", clusterDomain: "c", rootNamespace: "r" };
-    createSnapshotBuilder(config).build(objects.map(({ object }) => object));
+    new MeshModel(config, "selectors").apply(byKey(objects.map(({ object }) => object)));
   },
 };

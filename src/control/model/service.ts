@@ -10,23 +10,55 @@ import type { Container, Pod, Service, ServicePort } from "../../api/kubernetes.
 import { normalizeIp, parseIpBytes } from "../../core/address.ts";
 import { readAppProtocol } from "./protocol.ts";
 
+/** Who says which pods are behind a Service: its selector, or the EndpointSlices of a cluster. */
+export type Membership = "selectors" | "slices";
+
 export interface ModelService {
   readonly object: Service;
   /** `NAMESPACE/HOSTNAME`. */
   readonly key: string;
+  readonly namespace: string;
   readonly hostname: string;
   /** Normal text form; none for a headless service. */
   readonly addresses: readonly string[];
+  /** Endpoints that are not ready are used too. */
+  readonly allowUnhealthy: boolean;
+  readonly uid: string;
+  readonly leaving: boolean;
+  /** When it was made. */
+  readonly since: string;
 }
 
-/** Undefined for services without a selector: their endpoints are none of the mesh's, so they are left alone. */
-export function readService(object: Service, clusterDomain: string): ModelService | undefined {
+/**
+ * Undefined for names that stand for something else (ExternalName). A service without a selector has no pods to be
+ * found by, so where there are no EndpointSlices to name its endpoints it is left alone.
+ */
+export function readService(
+  object: Service,
+  clusterDomain: string,
+  membership: Membership,
+): ModelService | undefined {
   const { selector, type } = object.spec;
-  if (selector === undefined || Object.keys(selector).length === 0) return undefined;
+  const hasSelector = selector !== undefined && Object.keys(selector).length > 0;
+  if (!hasSelector && membership === "selectors") return undefined;
   if (type === "ExternalName" || object.metadata.deletionTimestamp !== undefined) return undefined;
   const { name, namespace = "default" } = object.metadata;
-  const hostname = `${name}.${namespace}.svc.${clusterDomain}`;
-  return { object, key: `${namespace}/${hostname}`, hostname, addresses: addressesOf(object) };
+  const hostname = hostnameOf(name, namespace, clusterDomain);
+  return {
+    object,
+    key: `${namespace}/${hostname}`,
+    namespace,
+    hostname,
+    addresses: addressesOf(object),
+    allowUnhealthy: object.spec.publishNotReadyAddresses === true,
+    uid: object.metadata.uid ?? name,
+    leaving: false,
+    since: object.metadata.creationTimestamp ?? "",
+  };
+}
+
+export function hostnameOf(name: string, namespace: string, clusterDomain: string): string {
+  return `${name}.${namespace}.svc.${clusterDomain}`;
 }
 
 function addressesOf(service: Service): string[] {
@@ -42,9 +74,10 @@ export function selects(service: ModelService, pod: Pod): boolean {
   );
 }
 
-export function encodeService(service: ModelService): ServiceMessage {
-  const { object, hostname, addresses } = service;
-  const { name, namespace = "default" } = object.metadata;
+/** `addresses` are those of its addresses that are its own. */
+export function encodeService(service: ModelService, addresses: readonly string[]): ServiceMessage {
+  const { object, namespace, hostname } = service;
+  const { name } = object.metadata;
   const message: MessageInitShape<typeof ServiceSchema> = {
     name,
     namespace,
@@ -57,14 +90,16 @@ export function encodeService(service: ModelService): ServiceMessage {
       appProtocol: readAppProtocol(port),
     })),
   };
-  if (object.spec.publishNotReadyAddresses === true) {
+  if (service.allowUnhealthy) {
     message.loadBalancing = { healthPolicy: LoadBalancing_HealthPolicy.ALLOW_ALL };
   }
   return create(ServiceSchema, message);
 }
 
+export type PortInit = MessageInitShape<typeof PortSchema>;
+
 /** The service's ports on one pod; a port whose name the pod does not have is left out. */
-export function portsOnPod(service: Service, pod: Pod): MessageInitShape<typeof PortSchema>[] {
+export function portsOnPod(service: Service, pod: Pod): PortInit[] {
   return tcpPorts(service).flatMap((port) => {
     const targetPort = resolveTargetPort(port, pod);
     if (targetPort === undefined) return [];
@@ -92,7 +127,7 @@ function listeningContainers(pod: Pod): readonly Container[] {
   return [...pod.spec.containers, ...sidecars];
 }
 
-function tcpPorts(service: Service): readonly ServicePort[] {
+export function tcpPorts(service: Service): readonly ServicePort[] {
   return (service.spec.ports ?? []).filter((port) => (port.protocol ?? "TCP") === "TCP");
 }
 

@@ -7,14 +7,15 @@ import { decodeAddress } from "../../api/wire/workload.ts";
 import type { MeshAddress } from "../../api/workload.ts";
 import { parseManifests } from "../manifests/parse.ts";
 import { addressLookup, authorizationLookup } from "../xds/lookup.ts";
-import { createSnapshotBuilder, type MeshSnapshot } from "./snapshot.ts";
+import { MeshModel } from "./mesh-model.ts";
+import { byKey, diffObjects } from "./object-delta.ts";
+import type { MeshSnapshot } from "./snapshot.ts";
 
-const builder = () =>
-  createSnapshotBuilder({
-    trustDomain: "cluster.local",
-    clusterDomain: "cluster.local",
-    rootNamespace: "remora-system",
-  });
+const config = {
+  trustDomain: "cluster.local",
+  clusterDomain: "cluster.local",
+  rootNamespace: "remora-system",
+};
 
 function objectsOf(text: string): KnownObject[] {
   const { objects, problems } = parseManifests(text, "test.yaml");
@@ -22,7 +23,8 @@ function objectsOf(text: string): KnownObject[] {
   return objects.map(({ object }) => object);
 }
 
-const build = (text: string): MeshSnapshot => builder().build(objectsOf(text));
+const build = (text: string): MeshSnapshot =>
+  new MeshModel(config, "selectors").apply(byKey(objectsOf(text)));
 
 const pod = (name: string, ip: string, extra = ""): string => `---
 apiVersion: v1
@@ -126,13 +128,13 @@ test("pods without an address, finished ones and those of the host are not found
       pod("c", "10.0.0.3").replace("spec:\n", "spec:\n  hostNetwork: true\n"),
   );
   assert.deepEqual(Array.from(snapshot.workloads.keys()), ["uid-c"]);
-  assert.equal(snapshot.byIp.size, 0);
+  for (const ip of ["10.0.0.1", "10.0.0.3"]) assert.equal(snapshot.findByIp(ip), undefined);
 });
 
 test("a headless service has members and no address, one without a selector is not ours", () => {
   const headless = build(pod("a", "10.0.0.1") + service("[{port: 80}]", "clusterIP: None"));
   assert.equal(decoded(headless, `shop/${hostname}`).length, 2);
-  assert.deepEqual(Array.from(headless.byIp.keys()), ["10.0.0.1"]);
+  assert.deepEqual(headless.services.get(`shop/${hostname}`)?.addresses, []);
   const bare = service("[{port: 80}]").replace("selector: {app: web}", "");
   assert.equal(build(bare).services.size, 0);
 });
@@ -182,20 +184,18 @@ test("the same objects give the same versions, and unchanged ones the same resou
   const versions = (snapshot: MeshSnapshot) =>
     Array.from(addressLookup(snapshot).all(), ({ name, version }) => `${name}@${version}`).sort();
   const objects = objectsOf(text);
-  const incremental = builder();
-  const first = incremental.build(objects);
+  const model = new MeshModel(config, "selectors");
+  const first = model.apply(byKey(objects));
   assert.deepEqual(versions(first), versions(build(text)));
+  const [a, b] = ["uid-a", "uid-b"].map((uid) => first.workloads.get(uid));
   const changed = objects.map((object) =>
     object.metadata.name === "a"
       ? { ...object, metadata: { ...object.metadata, labels: {} } }
       : object,
   );
-  const second = incremental.build(changed);
-  assert.equal(second.workloads.get("uid-b"), first.workloads.get("uid-b"));
-  assert.notEqual(
-    second.workloads.get("uid-a")?.resource.version,
-    first.workloads.get("uid-a")?.resource.version,
-  );
+  const second = model.apply(diffObjects(byKey(objects), byKey(changed)));
+  assert.equal(second.workloads.get("uid-b"), b);
+  assert.notEqual(second.workloads.get("uid-a")?.resource.version, a?.resource.version);
 });
 
 const policy = (name: string, namespace: string, selector = ""): string => `---

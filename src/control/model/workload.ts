@@ -16,8 +16,9 @@ import { meshPolicyExtension, type WorkloadPolicy } from "../../api/mesh-policy.
 import { remoraExtension } from "../../api/workload.ts";
 import { normalizeIp, parseIpBytes } from "../../core/address.ts";
 import { formatSpiffeId, type SpiffeId } from "../../core/spiffe-id.ts";
+import type { ModelEndpoint } from "./endpoints.ts";
 import { encodeMeshPolicy } from "./mesh-policy.ts";
-import { type ModelService, portsOnPod } from "./service.ts";
+import type { ModelService, PortInit } from "./service.ts";
 
 /** The injector writes it into every pod that it gave a sidecar. */
 const injectedAnnotation = "remora.dev/injected";
@@ -33,12 +34,23 @@ export interface ModelPod {
   /** Whether it was given a sidecar. */
   readonly meshed: boolean;
   readonly identity: SpiffeId;
+  readonly ready: boolean;
+  /** It is being deleted. */
+  readonly leaving: boolean;
+  /** When the kubelet took it, else when it was made. */
+  readonly since: string;
 }
 
 /** Undefined for pods that cannot be reached: without an address yet, or finished. */
 export function readPod(object: Pod, trustDomain: string): ModelPod | undefined {
-  const { name, namespace = "default", uid } = object.metadata;
-  const { phase, podIP, podIPs } = object.status ?? {};
+  const {
+    name,
+    namespace = "default",
+    uid,
+    creationTimestamp,
+    deletionTimestamp,
+  } = object.metadata;
+  const { phase, podIP, podIPs, startTime } = object.status ?? {};
   if (phase === "Succeeded" || phase === "Failed") return undefined;
   const given = podIPs?.map(({ ip }) => ip) ?? (podIP === undefined ? [] : [podIP]);
   const addresses = given.filter((ip) => parseIpBytes(ip) !== undefined).map(normalizeIp);
@@ -56,13 +68,33 @@ export function readPod(object: Pod, trustDomain: string): ModelPod | undefined 
       namespace,
       serviceAccount: object.spec.serviceAccountName ?? "default",
     }),
+    ready: isReady(object),
+    leaving: deletionTimestamp !== undefined,
+    since: startTime ?? creationTimestamp ?? "",
   };
+}
+
+/** One service that a workload serves. */
+export interface ServiceMembership {
+  readonly service: ModelService;
+  /** The service's ports on this workload. */
+  readonly ports: readonly PortInit[];
+}
+
+export interface Locality {
+  readonly region?: string;
+  readonly zone?: string;
 }
 
 export interface WorkloadFacts {
   readonly trustDomain: string;
-  /** Those that select the pod. */
-  readonly services: readonly ModelService[];
+  /** Those of the pod's addresses that are its own, at least one. */
+  readonly addresses: readonly string[];
+  readonly memberships: readonly ServiceMembership[];
+  /** Whether it gets new connections. */
+  readonly healthy: boolean;
+  /** Of its node. */
+  readonly locality: Locality | undefined;
   /** `NAMESPACE/NAME` of the policies that select the pod. */
   readonly policies: readonly string[];
   /** Undefined when no MeshPolicy is about the pod. */
@@ -70,18 +102,17 @@ export interface WorkloadFacts {
 }
 
 export function encodeWorkload(pod: ModelPod, facts: WorkloadFacts): Workload {
-  const { object, uid, addresses } = pod;
+  const { object, uid } = pod;
   const { name, namespace = "default", labels } = object.metadata;
   const workloadName = workloadNameOf(object);
-  // Sorted, so that the same state always gives the same bytes and with them the same version.
-  const services = facts.services.toSorted((a, b) => (a.key < b.key ? -1 : 1));
   return create(WorkloadSchema, {
     uid,
     name,
     namespace,
-    addresses: addresses.map((ip) => parseIpBytes(ip) ?? new Uint8Array(0)),
+    addresses: facts.addresses.map((ip) => parseIpBytes(ip) ?? new Uint8Array(0)),
     tunnelProtocol: pod.meshed ? TunnelProtocol.HBONE : TunnelProtocol.NONE,
     trustDomain: facts.trustDomain,
+    node: object.spec.nodeName ?? "",
     serviceAccount: object.spec.serviceAccountName ?? "default",
     canonicalName: labels?.["app.kubernetes.io/name"] ?? labels?.["app"] ?? workloadName,
     canonicalRevision: labels?.["app.kubernetes.io/version"] ?? labels?.["version"] ?? "latest",
@@ -89,10 +120,9 @@ export function encodeWorkload(pod: ModelPod, facts: WorkloadFacts): Workload {
     workloadType: workloadName === name ? WorkloadType.POD : WorkloadType.DEPLOYMENT,
     nativeTunnel: pod.meshed,
     authorizationPolicies: facts.policies.toSorted(),
-    status: isReady(object) ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
-    services: Object.fromEntries(
-      services.map((service) => [service.key, { ports: portsOnPod(service.object, object) }]),
-    ),
+    status: facts.healthy ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
+    services: encodeMemberships(facts.memberships),
+    ...(facts.locality === undefined ? {} : { locality: facts.locality }),
     networkMode: pod.hostNetwork ? NetworkMode.HOST_NETWORK : NetworkMode.STANDARD,
     extensions: [
       ...(pod.meshed ? [{ name: remoraExtension }] : []),
@@ -104,6 +134,32 @@ export function encodeWorkload(pod: ModelPod, facts: WorkloadFacts): Workload {
 function meshPolicyEntry(policy: WorkloadPolicy): MessageInitShape<typeof ExtensionSchema> {
   const config = anyPack(WorkloadPolicySchema, encodeMeshPolicy(policy));
   return { name: meshPolicyExtension, config };
+}
+
+/** An endpoint that is no pod of the mesh: a machine outside the cluster, say. It proves no identity. */
+export function encodeExternal(
+  { uid, namespace, addresses, ready }: ModelEndpoint,
+  membership: ServiceMembership,
+): Workload {
+  return create(WorkloadSchema, {
+    uid,
+    name: uid.slice(uid.indexOf(namespace)),
+    namespace,
+    addresses: addresses.map((ip) => parseIpBytes(ip) ?? new Uint8Array(0)),
+    tunnelProtocol: TunnelProtocol.NONE,
+    workloadName: membership.service.object.metadata.name,
+    workloadType: WorkloadType.POD,
+    status: ready ? WorkloadStatus.HEALTHY : WorkloadStatus.UNHEALTHY,
+    services: encodeMemberships([membership]),
+  });
+}
+
+function encodeMemberships(memberships: readonly ServiceMembership[]) {
+  // Sorted, so that the same state always gives the same bytes and with them the same version.
+  const sorted = memberships.toSorted((a, b) => (a.service.key < b.service.key ? -1 : 1));
+  return Object.fromEntries(
+    sorted.map(({ service, ports }) => [service.key, { ports: [...ports] }]),
+  );
 }
 
 /** A pod that is being deleted drains: it gets no new connections, as Kubernetes takes it out of its Services. */

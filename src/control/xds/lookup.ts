@@ -15,7 +15,7 @@ export function addressLookup(snapshot: MeshSnapshot): Lookup {
       const { resource } = found;
       // The proxy waits for a resource with the very name that it asked for.
       const named = resource.name === key ? resource : { ...resource, name: key };
-      return "members" in found ? [named, ...found.members] : [named];
+      return "members" in found ? [named, ...found.members.values()] : [named];
     },
     *all() {
       for (const { resource } of snapshot.workloads.values()) yield resource;
@@ -26,7 +26,7 @@ export function addressLookup(snapshot: MeshSnapshot): Lookup {
 
 function findAddress(snapshot: MeshSnapshot, key: string): MeshWorkload | MeshService | undefined {
   // Before the slash stands the network, and there is one network only: the unnamed.
-  if (key.startsWith("/")) return snapshot.byIp.get(normalizeIp(key.slice(1)));
+  if (key.startsWith("/")) return snapshot.findByIp(normalizeIp(key.slice(1)));
   return snapshot.services.get(key) ?? snapshot.workloads.get(key);
 }
 

@@ -51,9 +51,15 @@ export interface DiscoveryServiceOptions {
 
 export interface DiscoveryService {
   readonly handler: Handler;
-  /** Ends every stream, and those that still come: the proxies find another replica, or this one's successor. */
-  end(): void;
+  /**
+   * Ends the streams one after the other within the time, and at once those that still come: the proxies find another
+   * replica, or this one's successor, which are not to shake all their hands in the same moment.
+   */
+  end(within: Millis): void;
 }
+
+/** The rest of the time is for the last streams to end in order. */
+const spread = 0.8;
 
 /** A peer without an identity of our trust domain is refused before its first request. */
 export function createDiscoveryService(options: DiscoveryServiceOptions): DiscoveryService {
@@ -76,9 +82,14 @@ export function createDiscoveryService(options: DiscoveryServiceOptions): Discov
   };
   return {
     handler,
-    end() {
+    end(within) {
       draining = true;
-      for (const call of open) endWith(call, status.UNAVAILABLE, "draining");
+      const step = (within * spread) / Math.max(1, open.size);
+      Array.from(open).forEach((call, index) => {
+        options.clock.after((index * step) as Millis, () => {
+          if (open.has(call)) endWith(call, status.UNAVAILABLE, "draining");
+        });
+      });
     },
   };
 }

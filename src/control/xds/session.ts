@@ -53,6 +53,9 @@ export function createSession(options: SessionOptions): Session {
     if (type === addressType) return addressLookup(snapshot);
     return authorizationLookup(snapshot, findWorkload(snapshot, node, peer));
   };
+  const touch = (type: Type, changed: ReadonlySet<string> | undefined): void => {
+    if (subscriptions.get(type)?.touch(changed) === true) dirty.add(type);
+  };
   const nextResponse = (): DeltaDiscoveryResponse | undefined => {
     const unknown = unknownTypes.shift();
     // A type that we do not serve has no resources; silence would keep its client waiting.
@@ -86,9 +89,14 @@ export function createSession(options: SessionOptions): Session {
       sending = false;
     }
   };
-  const stop = snapshots.subscribe(() => {
-    for (const type of subscriptions.keys()) dirty.add(type);
-    void pump();
+  let own: MeshWorkload | undefined;
+  const stop = snapshots.subscribe((snapshot) => {
+    touch(addressType, snapshot.changed);
+    // Of the policies a proxy is told those of its own pod.
+    const before = own;
+    own = findWorkload(snapshot, node, peer);
+    if (snapshot.policiesChanged || own !== before) touch(authorizationType, undefined);
+    if (dirty.size > 0) void pump();
   });
 
   return {

@@ -58,6 +58,9 @@ const firstAnswerTimeout = seconds(2);
 /** Pods find each other again soon after the control plane came back, without all asking in the same moment. */
 const reconnect = { base: millis(100), max: seconds(5) };
 
+/** Even the first delay is a random one of 100 ms to 1.6 s: when control crashes, all its proxies lose it at once. */
+const firstAttempt = 4;
+
 /**
  * Addresses that one pod talks to, of the mesh or not; about 200 bytes each where they are not. Beyond it the oldest
  * that was not used lately is unsubscribed.
@@ -75,7 +78,7 @@ class OnDemandClient implements DiscoveryClient {
   readonly #waiters = new Map<string, (() => void)[]>();
   readonly #ownKey: string;
   #stream: GrpcStream | undefined;
-  #attempt = 0;
+  #attempt = firstAttempt;
   #updatedAt: Millis;
   #rejected = 0;
   #closed = false;
@@ -139,7 +142,7 @@ class OnDemandClient implements DiscoveryClient {
           if (this.#closed) return;
           // The next stream proves anew who we are: control ends those whose certificate has ended.
           grpc.disconnect();
-          this.#attempt = answered ? 0 : this.#attempt + 1;
+          this.#attempt = answered ? firstAttempt : this.#attempt + 1;
           const delay = backoffDelay(reconnect, this.#attempt, random);
           log.debug({ reason: error?.message, delay }, "discovery stream ended");
           clock.after(delay, () => this.#connect());

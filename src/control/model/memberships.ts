@@ -1,0 +1,60 @@
+/** Which services a pod serves, and whether it is ready to. */
+import type { ModelEndpoint } from "./endpoints.ts";
+import { readAppProtocol } from "./protocol.ts";
+import { type ModelService, type PortInit, portsOnPod, selects, tcpPorts } from "./service.ts";
+import type { ModelPod, ServiceMembership } from "./workload.ts";
+
+export interface Standing {
+  readonly memberships: readonly ServiceMembership[];
+  readonly healthy: boolean;
+}
+
+/** By the services' selectors, as a mesh without controllers has it. */
+export function bySelectors(pod: ModelPod, services: Iterable<ModelService>): Standing {
+  const memberships: ServiceMembership[] = [];
+  for (const service of services) {
+    if (!selects(service, pod.object)) continue;
+    memberships.push({ service, ports: portsOnPod(service.object, pod.object) });
+  }
+  return { memberships, healthy: pod.ready && !pod.leaving };
+}
+
+/**
+ * By the endpoints that are said to be the pod. A workload has one health and may serve several services: while one of
+ * them takes it for ready, those that do not are left out.
+ */
+export function byEndpoints(
+  pod: ModelPod,
+  endpoints: Iterable<ModelEndpoint>,
+  findService: (key: string) => ModelService | undefined,
+): Standing {
+  const found: { readonly service: ModelService; readonly endpoint: ModelEndpoint }[] = [];
+  for (const endpoint of endpoints) {
+    const service = findService(endpoint.service);
+    if (service !== undefined && isOf(endpoint, pod)) found.push({ service, endpoint });
+  }
+  const judged = found.filter(({ service }) => !service.allowUnhealthy);
+  const isReady = judged.length === 0 || judged.some(({ endpoint }) => endpoint.ready);
+  const healthy = pod.ready && !pod.leaving && isReady;
+  // Two families, two slices: the same service once.
+  const memberships = new Map<string, ServiceMembership>();
+  for (const { service, endpoint } of found) {
+    if (healthy && !endpoint.ready && !service.allowUnhealthy) continue;
+    memberships.set(service.key, { service, ports: portsOf(service, endpoint) });
+  }
+  return { memberships: Array.from(memberships.values()), healthy };
+}
+
+/** A slice may still name a pod that was deleted, whose name or address another has by now. */
+function isOf(endpoint: ModelEndpoint, pod: ModelPod): boolean {
+  if (endpoint.podUid !== undefined && endpoint.podUid !== pod.uid) return false;
+  return endpoint.addresses.some((address) => pod.addresses.includes(address));
+}
+
+export function portsOf(service: ModelService, { ports }: ModelEndpoint): PortInit[] {
+  return tcpPorts(service.object).flatMap((port) => {
+    const targetPort = ports.get(port.name ?? "");
+    if (targetPort === undefined) return [];
+    return [{ servicePort: port.port, targetPort, appProtocol: readAppProtocol(port) }];
+  });
+}
