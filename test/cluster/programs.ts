@@ -1,0 +1,50 @@
+/** Builds the programs of a cluster from their Go modules, once per version. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildGoJudge } from "../support/go-judge.ts";
+
+export type KubernetesProgram =
+  | "kube-apiserver"
+  | "kube-controller-manager"
+  | "kube-scheduler"
+  | "kubelet"
+  | "kube-proxy"
+  | "kubectl";
+
+/** Gives the paths of `names` in the order asked for. */
+export async function buildKubernetes(...names: KubernetesProgram[]): Promise<readonly string[]> {
+  const module = join(import.meta.dirname, "kubernetes");
+  const packages = names.map((name) => `k8s.io/kubernetes/cmd/${name}`);
+  const folder = await buildGoJudge(module, packages, { ldflags: versionFlags(module), say });
+  return names.map((name) => join(folder, name));
+}
+
+export async function buildEtcd(): Promise<string> {
+  const module = join(import.meta.dirname, "etcd");
+  const options = { ldflags: "-s -w", say };
+  return join(await buildGoJudge(module, ["go.etcd.io/etcd/server/v3"], options), "server");
+}
+
+export async function buildCoreDns(): Promise<string> {
+  const module = join(import.meta.dirname, "coredns");
+  const options = { ldflags: "-s -w", say };
+  return join(await buildGoJudge(module, ["github.com/coredns/coredns"], options), "coredns");
+}
+
+/** Kubernetes learns its version from the linker; without it clients take the cluster for an ancient one. */
+function versionFlags(module: string): string {
+  const file = readFileSync(join(module, "go.mod"), "utf8");
+  const [, version, major, minor] = /k8s\.io\/kubernetes (v(\d+)\.(\d+)\.\d+)/.exec(file) ?? [];
+  if (version === undefined || major === undefined || minor === undefined) {
+    throw new Error(`${module}/go.mod requires no k8s.io/kubernetes`);
+  }
+  const values = { gitVersion: version, gitMajor: major, gitMinor: minor };
+  const flags = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((path) =>
+    Object.entries(values).map(([name, value]) => `-X ${path}.${name}=${value}`),
+  );
+  return ["-s -w", ...flags].join(" ");
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
