@@ -5,6 +5,7 @@ export type ErrorCode =
   | "handshake_failed"
   | "identity_missing"
   | "policy_denied"
+  | "ambiguous_request"
   | "no_route"
   | "no_endpoint"
   | "failfast"
@@ -37,6 +38,8 @@ export interface MeshErrorFacts {
   readonly scope?: ErrorScope;
   readonly retry?: RetryRule;
   readonly cause?: unknown;
+  /** What the other side is told in place of the message, where the message is not meant for it. */
+  readonly told?: string;
 }
 
 /** The message is a noun phrase with the facts, starting in lower case. */
@@ -45,6 +48,7 @@ export class MeshError extends Error {
   readonly side: ErrorSide;
   readonly scope: ErrorScope;
   readonly retry: RetryRule;
+  readonly told: string;
 
   constructor(code: ErrorCode, message: string, facts: MeshErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -53,6 +57,7 @@ export class MeshError extends Error {
     this.side = facts.side ?? "proxy";
     this.scope = facts.scope ?? "stream";
     this.retry = facts.retry ?? "never";
+    this.told = facts.told ?? message;
   }
 }
 

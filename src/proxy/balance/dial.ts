@@ -1,5 +1,6 @@
 /** Makes connections for the pools: mTLS to peers, plain TCP to what has no sidecar and to the local application. */
 
+import { formatAddress } from "../../core/address.ts";
 import { MeshError } from "../../core/mesh-error.ts";
 import { authenticatePeer } from "../../credentials/peer.ts";
 import type { Engine, EngineHost, RequestOpener, Reset } from "../../protocol/exchange.ts";
@@ -27,6 +28,7 @@ const maxAgeSeconds = 3_600;
 export function createDialler(workload: Workload, wires: WireContext): Dialler {
   return async (endpoint, protocol, lost) => {
     if (protocol === "mesh") return await dialMesh(endpoint, workload, wires, lost);
+    if (endpoint.strictBy !== undefined) throw plaintextForbidden(endpoint, endpoint.strictBy);
     const socket = await connectTcp(endpoint);
     return new UpstreamConnection(wires, socket, protocol, lost);
   };
@@ -63,6 +65,16 @@ async function dialMesh(
     families.handshakes.series("outbound", "failed").value += 1;
     throw error;
   }
+}
+
+/** The last place before a byte could leave in plaintext. */
+function plaintextForbidden({ ip, port }: Endpoint, policy: string): MeshError {
+  const where = formatAddress({ ip, port });
+  return new MeshError(
+    "policy_denied",
+    `${where} has no sidecar, and MeshPolicy ${policy} asks for mutual TLS`,
+    { side: "upstream", retry: "unprocessed" },
+  );
 }
 
 function rejected(endpoint: Endpoint, reason: string): MeshError {

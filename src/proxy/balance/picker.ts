@@ -56,5 +56,5 @@ export class Picker {
 
 /** Two endpoints with the same key are the same pod with the same identity, behind the same port. */
 export function endpointKey(endpoint: Endpoint): string {
-  return `${endpoint.ip}|${endpoint.port}|${endpoint.uid}|${endpoint.identity ?? ""}`;
+  return `${endpoint.ip}|${endpoint.port}|${endpoint.uid}|${endpoint.identity ?? ""}|${endpoint.strictBy ?? ""}`;
 }

@@ -1,5 +1,6 @@
 /** What the control plane has told of workloads and services, and the destinations that follow from it. */
 
+import { portPolicy } from "../../api/mesh-policy.ts";
 import {
   type MeshAddress,
   type MeshService,
@@ -192,7 +193,15 @@ function endpointOf(workload: Workload, ip: string, port: number): Endpoint {
   const tunnel = tunnelOf(workload);
   const identity =
     tunnel === "none" ? undefined : formatSpiffeId({ trustDomain, namespace, serviceAccount });
-  return { ip, port, tunnel, identity, namespace, workload: workloadName, uid };
+  const endpoint = { ip, port, tunnel, identity, namespace, workload: workloadName, uid };
+  const strictBy = tunnel === "none" ? strictPolicy(workload, port) : undefined;
+  return strictBy === undefined ? endpoint : { ...endpoint, strictBy };
+}
+
+function strictPolicy({ meshPolicy }: Workload, port: number): string | undefined {
+  if (meshPolicy === undefined) return undefined;
+  const { mtls, mtlsPolicy } = portPolicy(meshPolicy, port);
+  return mtls === "strict" ? mtlsPolicy : undefined;
 }
 
 function tunnelOf(workload: Workload): Tunnel {
@@ -249,6 +258,7 @@ function sameEndpoint(one: Endpoint, other: Endpoint): boolean {
     one.uid === other.uid &&
     one.tunnel === other.tunnel &&
     one.identity === other.identity &&
+    one.strictBy === other.strictBy &&
     one.workload === other.workload
   );
 }

@@ -17,6 +17,8 @@ export interface Endpoint {
   readonly identity: SpiffeId | undefined;
   readonly namespace: string;
   readonly workload: string;
+  /** The MeshPolicy for whose sake it is not reached in plaintext; only where the tunnel is `none`. */
+  readonly strictBy?: string;
   /** Part of every pool key: an address that moved to another pod is another endpoint. */
   readonly uid: string;
 }

@@ -14,6 +14,10 @@ export const unprocessed: HeaderList = [unprocessedHeader, "1"];
 
 const prefix = "remora-";
 
+/** On the refusal of a tunnel: policies let in some requests, so a client that has not spoken may still speak HTTP. */
+const requestsOnlyHeader = "remora-requests-only";
+export const requestsOnly: HeaderList = [requestsOnlyHeader, "1"];
+
 export interface MeshDestination {
   readonly port: number;
   readonly http1: boolean;
@@ -52,12 +56,17 @@ export function takeDestination(headers: HeaderList): MeshDestination | undefine
 }
 
 export function isUnprocessed(headers: HeaderList): boolean {
-  const at = headers.indexOf(unprocessedHeader);
+  return hasHeader(headers, unprocessedHeader);
+}
+
+export function isRequestsOnly(headers: HeaderList): boolean {
+  return hasHeader(headers, requestsOnlyHeader);
+}
+
+function hasHeader(headers: HeaderList, name: string): boolean {
+  const at = headers.indexOf(name);
   // At an odd place it is a value that the application chose.
-  return (
-    at >= 0 &&
-    (at % 2 === 0 || headers.some((text, i) => i % 2 === 0 && text === unprocessedHeader))
-  );
+  return at >= 0 && (at % 2 === 0 || headers.some((text, i) => i % 2 === 0 && text === name));
 }
 
 export function addClientIdentity(headers: HeaderList, identity: string): void {

@@ -16,6 +16,14 @@ export interface ClientOfRecord {
   readonly service: string;
 }
 
+/** What policies had to say of an exchange. */
+export interface PolicyOfRecord {
+  /** The one that allowed or denied it. */
+  readonly policy: string | undefined;
+  /** The one in audit mode that would have denied it. */
+  readonly audit: string | undefined;
+}
+
 /** Records the exchanges of one client connection. */
 export class Recorder {
   readonly #client: ClientOfRecord;
@@ -35,6 +43,7 @@ export class Recorder {
     peer: string,
     protocol: MeterLabels["protocol"],
     describeUpstream: () => string,
+    said?: PolicyOfRecord,
   ): void {
     const meter = this.#meters.find(peer, protocol);
     const millis = performance.now() - relay.startedAt;
@@ -60,6 +69,8 @@ export class Recorder {
       error,
       detail: fault?.detail,
       ...(fault === undefined ? {} : { flag: responseFlag(fault.code) }),
+      ...(said?.policy === undefined ? {} : { policy: said.policy }),
+      ...(said?.audit === undefined ? {} : { audit: said.audit }),
       bytesReceived,
       bytesSent,
       millis,

@@ -107,7 +107,8 @@ export class Relay implements MessageReader<ResponseHead> {
   fail(error: unknown, headers: HeaderList = []): void {
     if (this.#over) return;
     const meshError = toMeshError(error);
-    this.#fail({ code: meshError.code, detail: meshError.message }, resetFor(meshError), headers);
+    const { code, message: detail, told } = meshError;
+    this.#fail({ code, detail, told }, resetFor(meshError), headers);
   }
 
   /** Cuts both sides, as when a policy withdraws its permit from a live exchange. */

@@ -26,6 +26,12 @@ const table: Readonly<Record<ErrorCode, Rescue>> = {
     flag: "UF",
   },
   policy_denied: { status: 403, grpcStatus: 7, proxyError: "http_request_denied", flag: "UAEX" },
+  ambiguous_request: {
+    status: 400,
+    grpcStatus: 3,
+    proxyError: "http_request_error",
+    flag: "DPE",
+  },
   no_route: { status: 404, grpcStatus: 12, proxyError: "destination_not_found", flag: "NR" },
   no_endpoint: { status: 503, grpcStatus: 14, proxyError: "destination_unavailable", flag: "UH" },
   failfast: { status: 503, grpcStatus: 14, proxyError: "destination_unavailable", flag: "UH" },
@@ -72,6 +78,8 @@ const table: Readonly<Record<ErrorCode, Rescue>> = {
 export interface Fault {
   readonly code: ErrorCode;
   readonly detail: string;
+  /** What the client is told in place of the detail. */
+  readonly told?: string;
 }
 
 export function responseFlag(code: ErrorCode): string {
@@ -95,7 +103,7 @@ export function isGrpc(head: RequestHead): boolean {
 /** The whole answer to a request that we could not forward; for gRPC it is a trailers-only response. */
 export function rescue(fault: Fault, grpc: boolean): ResponseHead {
   const entry = table[fault.code];
-  const proxyStatus = `remora; error=${entry.proxyError}; details="${fault.code}: ${quoted(fault.detail)}"`;
+  const proxyStatus = `remora; error=${entry.proxyError}; details="${fault.code}: ${quoted(fault.told ?? fault.detail)}"`;
   if (grpc) {
     const { status, headers } = createTrailersOnly(entry.grpcStatus, grpcMessage(fault));
     return { status, headers: [...headers, "proxy-status", proxyStatus] };
@@ -109,7 +117,7 @@ export function grpcTrailers(fault: Fault): HeaderList {
 }
 
 function grpcMessage(fault: Fault): string {
-  return `remora: ${fault.code}: ${fault.detail}`;
+  return `remora: ${fault.code}: ${fault.told ?? fault.detail}`;
 }
 
 /** A structured-field string may hold printable ASCII only, with quotes and backslashes escaped (RFC 8941 3.3.3). */

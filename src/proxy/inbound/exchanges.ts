@@ -3,6 +3,7 @@ import type { PolicySnapshot } from "../../api/authorization.ts";
 import { formatAddress } from "../../core/address.ts";
 import { MeshError } from "../../core/mesh-error.ts";
 import type {
+  HeaderList,
   RequestAcceptor,
   RequestHead,
   RequestOpener,
@@ -11,14 +12,27 @@ import type {
 } from "../../protocol/exchange.ts";
 import type { UpstreamProtocol } from "../balance/upstreams.ts";
 import type { Endpoint } from "../discovery/destination.ts";
-import { addClientIdentity, stripMeshHeaders, unprocessed } from "../http/mesh-headers.ts";
+import {
+  addClientIdentity,
+  requestsOnly,
+  stripMeshHeaders,
+  unprocessed,
+} from "../http/mesh-headers.ts";
 import { Recorder } from "../http/record.ts";
 import { Relay, type RelayOwner } from "../http/relay.ts";
 import { isGrpc } from "../http/rescue.ts";
 import type { AuditFinding, Permit } from "../policy/authorize.ts";
+import { explain, summarize } from "../policy/explain.ts";
 import type { MeterLabels } from "../telemetry/meter.ts";
-import { authorizeInbound, type Client, type InboundDecision } from "./authorize.ts";
+import {
+  type Client,
+  connectionFacts,
+  type InboundGate,
+  openInboundGate,
+  type Refusal,
+} from "./authorize.ts";
 import type { InboundContext } from "./context.ts";
+import { describeRefusal, policyLabel } from "./refusal.ts";
 
 export type AppProtocol = Exclude<UpstreamProtocol, "mesh">;
 
@@ -32,15 +46,25 @@ export interface Target {
 const maxAttempts = 2;
 
 /** Ports that one peer may make us remember; an application has a handful. */
-const maxDecisions = 64;
+const maxPorts = 64;
+
+/** An exchange that has begun and not ended. */
+interface Live {
+  readonly target: Target;
+  /** What policies had to say of it, for the access log. */
+  policy: string | undefined;
+  audit: string | undefined;
+}
 
 export class InboundExchanges implements RelayOwner {
   readonly client: Client;
   readonly #context: InboundContext;
   readonly #recorder: Recorder;
-  readonly #live = new Map<Relay, Target>();
+  readonly #live = new Map<Relay, Live>();
   readonly #endpoints = new Map<number, Endpoint>();
-  readonly #decisions = new Map<number, InboundDecision>();
+  readonly #gates = new Map<number, InboundGate>();
+  /** Findings of policies in audit mode that were logged on this connection. */
+  readonly #logged = new Set<string>();
   #policies: PolicySnapshot | undefined;
 
   constructor(context: InboundContext, client: Client) {
@@ -55,22 +79,19 @@ export class InboundExchanges implements RelayOwner {
     });
   }
 
-  /** Asked for every exchange, answered anew only when the policies have changed. */
-  decide(port: number): InboundDecision {
+  /** What the client may do at the port, found anew when the policies have changed. */
+  gate(port: number): InboundGate {
     const policies = this.#context.workload.policies.current();
     if (policies !== this.#policies) {
       this.#policies = policies;
-      this.#decisions.clear();
+      this.#gates.clear();
     }
-    let decision = this.#decisions.get(port);
-    if (decision === undefined) {
-      decision = authorizeInbound(policies, this.client, port);
-      if (decision.kind === "permit" && decision.audit !== undefined) {
-        this.#reportAudit(decision.audit, port);
-      }
-      if (this.#decisions.size < maxDecisions) this.#decisions.set(port, decision);
+    let gate = this.#gates.get(port);
+    if (gate === undefined) {
+      gate = openInboundGate(policies, this.client, port);
+      if (this.#gates.size < maxPorts) this.#gates.set(port, gate);
     }
-    return decision;
+    return gate;
   }
 
   /** Takes the requests of one connection to a port; `tunnel` is the way to the application that is open already. */
@@ -79,29 +100,66 @@ export class InboundExchanges implements RelayOwner {
       onRequest: (head, end, response) => {
         stripMeshHeaders(head.headers);
         const relay = new Relay(head, end, response, this, performance.now());
-        const decision = this.decide(target.port);
-        if (decision.kind !== "permit") this.refuse(relay, target, decision);
-        else if (tunnel !== undefined && tunnel.capacity > 0) {
-          this.adopt(relay, target, decision.permit, tunnel);
-        } else this.forward(relay, target, decision.permit);
+        this.admit(relay, target, tunnel);
         return relay.request;
       },
     };
   }
 
-  /** Answers an exchange that may not pass. */
-  refuse(
-    relay: Relay,
-    target: Target,
-    decision: Exclude<InboundDecision, { kind: "permit" }>,
-  ): void {
-    this.#live.set(relay, target);
-    relay.fail(refusal(decision, target.port));
+  /** Authorizes the exchange, and forwards or refuses it. */
+  admit(relay: Relay, target: Target, tunnel?: RequestOpener): void {
+    const decision = this.#decide(relay, target);
+    const live: Live = { target, policy: undefined, audit: undefined };
+    this.#live.set(relay, live);
+    if (decision.kind !== "permit") {
+      this.#refuse(relay, live, decision);
+      return;
+    }
+    const { permit, audit } = decision;
+    live.policy = permit.policy;
+    if (audit !== undefined) this.#reportAudit(live, audit);
+    if (tunnel !== undefined && tunnel.capacity > 0) relay.connect(tunnel);
+    else this.#forward(relay, target, permit);
+  }
+
+  #decide(relay: Relay, { port, protocol }: Target): ReturnType<InboundGate["judge"]> {
+    const gate = this.gate(port);
+    return protocol === "opaque" ? gate.connection : (gate.requests ?? gate.judge(relay.head));
+  }
+
+  /** Answers an exchange that may not pass, or cuts one that no longer may. */
+  #refuse(relay: Relay, live: Live, decision: Refusal): void {
+    const { families } = this.#context.workload.meters;
+    if (decision.kind === "denied") {
+      live.policy = decision.policy;
+      families.denials.series(policyLabel(decision.policy)).value += 1;
+    }
+    this.#explain(relay, live.target, decision);
+    const error = describeRefusal(decision, live.target.port, this.client);
+    if (relay.attempts === 0) relay.fail(error, this.#hints(live.target));
+    else relay.abort(error);
+  }
+
+  /** A peer whose client has not spoken yet shall not take the refusal of a tunnel for that of requests. */
+  #hints({ port, protocol }: Target): HeaderList {
+    if (protocol !== "opaque" || this.client.peer === undefined) return [];
+    const { requests } = this.gate(port);
+    return requests === undefined || requests.kind === "permit" ? requestsOnly : [];
+  }
+
+  /** Not at info: clients that are denied do not get tired of asking. */
+  #explain(relay: Relay, target: Target, { kind }: Refusal): void {
+    const { workload, log } = this.#context;
+    if (kind !== "denied" || !log.isLevelEnabled("debug")) return;
+    const { client, peer } = this.client;
+    const head = target.protocol === "opaque" ? undefined : relay.head;
+    const facts = connectionFacts(this.client, target.port);
+    const why = summarize(explain(workload.policies.current(), facts, head));
+    log.debug({ direction: "inbound", client, peer, port: target.port, why }, "denied");
   }
 
   /** Sends the exchange to the application; the permit is the proof that it may. */
-  forward(relay: Relay, target: Target, _permit: Permit): void {
-    this.#live.set(relay, target);
+  #forward(relay: Relay, target: Target, _permit: Permit): void {
     const { peer } = this.client;
     if (peer !== undefined && target.protocol !== "opaque") {
       addClientIdentity(relay.head.headers, peer);
@@ -109,17 +167,11 @@ export class InboundExchanges implements RelayOwner {
     this.#send(relay, target);
   }
 
-  /** Joins the exchange to a connection that is open already. */
-  adopt(relay: Relay, target: Target, _permit: Permit, opener: RequestOpener): void {
-    this.#live.set(relay, target);
-    relay.connect(opener);
-  }
-
   /** After a policy change: what is no longer permitted ends now. */
   recheck(): void {
-    for (const [relay, target] of Array.from(this.#live)) {
-      const decision = this.decide(target.port);
-      if (decision.kind !== "permit") relay.abort(refusal(decision, target.port));
+    for (const [relay, live] of Array.from(this.#live)) {
+      const decision = this.#decide(relay, live.target);
+      if (decision.kind !== "permit") this.#refuse(relay, live, decision);
     }
   }
 
@@ -128,22 +180,22 @@ export class InboundExchanges implements RelayOwner {
   }
 
   retry(relay: Relay, reset: Reset): boolean {
-    const target = this.#live.get(relay);
-    if (target === undefined || relay.attempts >= maxAttempts) return false;
+    const live = this.#live.get(relay);
+    if (live === undefined || relay.attempts >= maxAttempts) return false;
     this.#context.workload.meters.families.retries.series(reset.code).value += 1;
-    this.#send(relay, target);
+    this.#send(relay, live.target);
     return true;
   }
 
   onEnd(relay: Relay): void {
-    const target = this.#live.get(relay);
+    const live = this.#live.get(relay);
     this.#live.delete(relay);
-    if (target === undefined) return;
+    if (live === undefined) return;
     const { localIp, peer } = this.client;
-    const protocol = protocolLabel(target.protocol, relay.head);
-    this.#recorder.record(relay, peer ?? "unknown", protocol, () =>
-      formatAddress({ ip: localIp, port: target.port }),
-    );
+    const { port, protocol } = live.target;
+    const label = protocolLabel(protocol, relay.head);
+    const describe = (): string => formatAddress({ ip: localIp, port });
+    this.#recorder.record(relay, peer ?? "unknown", label, describe, live);
   }
 
   endpoint(port: number): Endpoint {
@@ -160,15 +212,21 @@ export class InboundExchanges implements RelayOwner {
         workload: name,
         uid: "",
       };
-      if (this.#endpoints.size < maxDecisions) this.#endpoints.set(port, endpoint);
+      if (this.#endpoints.size < maxPorts) this.#endpoints.set(port, endpoint);
     }
     return endpoint;
   }
 
-  /** Once for a client and a port, and again when the policies have changed. */
-  #reportAudit({ policy, reason }: AuditFinding, port: number): void {
+  /** Counted each time, and logged once for a connection, port and policy. */
+  #reportAudit(live: Live, { policy, reason }: AuditFinding): void {
     const { workload, log } = this.#context;
-    workload.meters.families.audits.series(policy ?? "none").value += 1;
+    const label = policyLabel(policy);
+    live.audit = label;
+    workload.meters.families.audits.series(label).value += 1;
+    const { port } = live.target;
+    const key = `${port} ${label}`;
+    if (this.#logged.has(key) || this.#logged.size >= maxPorts) return;
+    this.#logged.add(key);
     const { peer, client } = this.client;
     log.info({ direction: "inbound", client, peer, port, policy, reason }, "would be denied");
   }
@@ -194,13 +252,4 @@ export class InboundExchanges implements RelayOwner {
 function protocolLabel(protocol: AppProtocol, head: RequestHead): MeterLabels["protocol"] {
   if (protocol === "opaque") return "tcp";
   return isGrpc(head) ? "grpc" : protocol;
-}
-
-function refusal(decision: Exclude<InboundDecision, { kind: "permit" }>, port: number): MeshError {
-  if (decision.kind === "own-port") {
-    return new MeshError("loop_detected", `port ${port} is the sidecar's own`, {
-      side: "downstream",
-    });
-  }
-  return new MeshError("policy_denied", decision.reason, { side: "downstream" });
 }

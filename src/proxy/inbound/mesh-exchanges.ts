@@ -37,13 +37,14 @@ export class MeshExchanges extends InboundExchanges implements RequestAcceptor {
       response.head({ status: 400, headers: ["proxy-status", proxyStatus] }, true);
       return ignored;
     }
-    const decision = this.decide(target.port);
-    if (decision.kind === "permit" && target.protocol === "opaque" && this.#isHttp(target.port)) {
-      return this.#readTunnel(target.port, response);
+    if (target.protocol === "opaque" && this.#isHttp(target.port)) {
+      const { requests } = this.gate(target.port);
+      if (requests === undefined || requests.kind === "permit") {
+        return this.#readTunnel(target.port, response);
+      }
     }
     const relay = new Relay(head, end, response, this, performance.now());
-    if (decision.kind === "permit") this.forward(relay, target, decision.permit);
-    else this.refuse(relay, target, decision);
+    this.admit(relay, target);
     return relay.request;
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { formatAddress, normalizeIp } from "../../core/address.ts";
+import { millis } from "../../core/duration.ts";
 import type { Engine, EngineHost } from "../../protocol/exchange.ts";
 import { createHttp1Server } from "../../protocol/http1/server.ts";
 import { createHttp2Server } from "../../protocol/http2/server.ts";
@@ -67,18 +68,24 @@ function acceptPlain(socket: Socket, context: InboundContext): AcceptedPlain | u
   return { wire, exchanges, port: origDst.port };
 }
 
-/** A client without a permit never causes a connection to the application. */
+/**
+ * A client without a permit never causes a connection to the application. Its bytes are still looked at, because a client
+ * of HTTP shall be told why; but it is not waited for long.
+ */
 async function detectPlain(accepted: AcceptedPlain, context: InboundContext): Promise<Spoken> {
   const { wire, exchanges, port } = accepted;
   const declared = context.workload.inboundProtocols.get(port);
   const key = `${exchanges.client.localIp}:${port}`;
   const learned = declared === undefined ? context.learned.get(key) : undefined;
-  const permitted = exchanges.decide(port).kind === "permit";
-  if (!permitted || declared === "tcp" || declared === "tls" || learned === "opaque") {
+  const { connection, requests } = exchanges.gate(port);
+  const refused = requests !== undefined && requests.kind !== "permit";
+  if (declared === "tcp" || declared === "tls" || learned === "opaque") {
     return { kind: "opaque", tunnel: undefined, why: "declared" };
   }
+  if (refused) return await detectConnection(wire.engine, undefined, refusedPatience);
   const speculate = declared === undefined && learned === undefined;
-  const openTunnel = speculate ? tunnelOpener(exchanges, port, context) : undefined;
+  const openTunnel =
+    speculate && connection.kind === "permit" ? tunnelOpener(exchanges, port, context) : undefined;
   const spoken = await detectConnection(wire.engine, openTunnel);
   // Bytes that only the application would take for HTTP must not pass the mesh's headers by.
   if (spoken.kind === "opaque" && isHttpDeclared(declared)) return { kind: "http1" };
@@ -89,6 +96,9 @@ async function detectPlain(accepted: AcceptedPlain, context: InboundContext): Pr
   }
   return spoken;
 }
+
+/** A client that waits for the server's greeting learns after this time that there is none. */
+const refusedPatience = millis(1_000);
 
 function tunnelOpener(
   exchanges: InboundExchanges,

@@ -2,6 +2,7 @@
 import { formatAddress } from "../../core/address.ts";
 import type { EndpointLoad } from "../balance/endpoint-load.ts";
 import { connectHead } from "../balance/upstreams.ts";
+import { isRequestsOnly } from "../http/mesh-headers.ts";
 import { detectConnection, type OpenTunnel, type Spoken } from "../transport/detect-connection.ts";
 import { HeldTunnel } from "../transport/tunnel.ts";
 import type { Discovered } from "./discover.ts";
@@ -49,7 +50,8 @@ function learn(context: OutboundContext, key: string, spoken: Detected["spoken"]
 function tunnelOpener(load: EndpointLoad, context: OutboundContext): OpenTunnel {
   return (events, opened) => {
     openOpaque(load.endpoint, context, (opener) => {
-      opened(new HeldTunnel(connectHead(formatAddress(load.endpoint)), opener, events));
+      const head = connectHead(formatAddress(load.endpoint));
+      opened(new HeldTunnel(head, opener, events, ({ headers }) => isRequestsOnly(headers)));
     }).catch(() => events.onServerGone());
   };
 }

@@ -1,9 +1,11 @@
-/** Decides whether a client may reach a port of this workload. Pure; the only place that makes a Permit. */
-import { type Authorization, type PolicySnapshot } from "../../api/authorization.ts";
+/** Decides whether a client may reach a port of this workload, and with which requests. The only place that makes a Permit. */
+import type { PolicySnapshot } from "../../api/authorization.ts";
 import { normalizeIp, parseIpBytes } from "../../core/address.ts";
 import { type SpiffeId, spiffeIdParts } from "../../core/spiffe-id.ts";
-import { indexRules, type RuleIndex } from "./compile.ts";
+import type { RequestHead } from "../../protocol/exchange.ts";
 import type { Facts } from "./match.ts";
+import { RequestReader } from "./request-facts.ts";
+import { type Denial, type Settled, settle, type Verdict } from "./settle.ts";
 
 /** What is known of a connection when it asks to come in. */
 export interface ConnectionFacts {
@@ -17,10 +19,9 @@ export interface ConnectionFacts {
 
 declare const permitBrand: unique symbol;
 
-/** The key to `forward`. Made here alone; holds for as long as `authorize` gives one for the same facts. */
+/** The key to `forward`. Made here alone; holds for as long as the same question is answered with one. */
 export interface Permit {
   readonly [permitBrand]: true;
-  /** To ask again when the policies change. */
   readonly facts: ConnectionFacts;
   /** `NAMESPACE/NAME` of the policy that allows it; undefined when no allow policy applies. */
   readonly policy: string | undefined;
@@ -38,82 +39,109 @@ export type Decision =
       readonly permit: Permit;
       readonly audit: AuditFinding | undefined;
     }
-  | {
-      readonly kind: "denied";
-      /** `NAMESPACE/NAME`; undefined when it is the lack of an allow policy that denies. */
-      readonly policy: string | undefined;
-      readonly reason: string;
-    };
+  | Denial;
+
+/** The request has more than one meaning, and the policies at hand depend on which one is meant. */
+export interface Ambiguous {
+  readonly kind: "ambiguous";
+  readonly reason: string;
+}
+
+/** What one client may do at one port, for as long as the policies stay the same. */
+export interface Gate {
+  /** About bytes that are not HTTP. No rule on requests can allow them, and every one that denies may mean them. */
+  readonly connection: Decision;
+  /** The same for every request, or undefined when they are judged one by one. */
+  readonly requests: Decision | undefined;
+  /** About this request; leaves its path in the form in which it was judged. */
+  judge(head: RequestHead): Decision | Ambiguous;
+}
 
 /**
- * Any deny policy that matches denies; else, when an allow policy applies, one must match; else everything is
- * permitted. Policies that are not known deny: an attacker must not gain by keeping them away.
+ * Strict mutual TLS goes first. Any deny rule that matches denies; else, when an allow policy applies, one must match;
+ * else the default decides. Policies that are not known deny: an attacker must not gain by keeping them away.
  */
-export function authorize(snapshot: PolicySnapshot, facts: ConnectionFacts): Decision {
-  if (!snapshot.loaded) return denied(undefined, "policies are not known yet");
+export function openGate(snapshot: PolicySnapshot, facts: ConnectionFacts): Gate {
+  if (!snapshot.loaded) return closedGate(undefined, "policies are not known yet");
   const [missing] = snapshot.missing;
-  if (missing !== undefined)
-    return denied(missing, `policy ${missing} is not known or not readable`);
-  const compiled = compile(snapshot);
-  if (compiled.trivial) return permitted(facts, undefined, undefined);
-  const words = inPolicyWords(facts);
-  const verdict = decide(compiled.enforced, words);
-  if (verdict.kind === "denied") return verdict;
-  const audited = compiled.audited && decide(compiled.audited, words);
-  const audit = audited?.kind === "denied" ? audited : undefined;
-  return permitted(facts, verdict.policy, audit && { policy: audit.policy, reason: audit.reason });
+  if (missing !== undefined) {
+    return closedGate(missing, `policy ${missing} is not known or not readable`);
+  }
+  const addresses = `${facts.clientIp}|${facts.destinationIp}`;
+  const { enforced, audited } = settle(snapshot, inPolicyWords(facts), addresses);
+  return new OpenGate(facts, enforced, audited);
 }
 
-interface PolicySet {
-  readonly deny: RuleIndex;
-  readonly allow: RuleIndex;
+/** About bytes that are not HTTP. */
+export function authorize(snapshot: PolicySnapshot, facts: ConnectionFacts): Decision {
+  return openGate(snapshot, facts).connection;
 }
 
-interface Compiled {
-  /** There is no policy at all. */
-  readonly trivial: boolean;
-  readonly enforced: PolicySet;
-  /** What would be in force without audit mode; undefined when no policy is in audit mode. */
-  readonly audited: PolicySet | undefined;
+function closedGate(policy: string | undefined, reason: string): Gate {
+  const denial: Denial = { kind: "denied", policy, reason };
+  return { connection: denial, requests: denial, judge: () => denial };
 }
 
-const compiledSnapshots = new WeakMap<PolicySnapshot, Compiled>();
+class OpenGate implements Gate {
+  readonly connection: Decision;
+  readonly requests: Decision | undefined;
+  readonly #facts: ConnectionFacts;
+  readonly #enforced: Settled;
+  readonly #audited: Settled | undefined;
+  readonly #reader = new RequestReader();
+  /** Of requests that no policy in audit mode minds, by the policy that allows them. */
+  readonly #permits = new Map<string | undefined, Decision>();
 
-function compile(snapshot: PolicySnapshot): Compiled {
-  const known = compiledSnapshots.get(snapshot);
-  if (known !== undefined) return known;
-  const { policies } = snapshot;
-  const enforced = policies.filter((policy) => !policy.dryRun);
-  const compiled: Compiled = {
-    trivial: policies.length === 0,
-    enforced: indexSet(enforced),
-    audited: enforced.length === policies.length ? undefined : indexSet(policies),
-  };
-  compiledSnapshots.set(snapshot, compiled);
-  return compiled;
+  constructor(facts: ConnectionFacts, enforced: Settled, audited: Settled | undefined) {
+    this.#facts = facts;
+    this.#enforced = enforced;
+    this.#audited = audited;
+    this.connection = this.#decide(enforced.connection, audited?.connection);
+    const settled = enforced.requests;
+    const differs = audited !== undefined && audited.requests === undefined;
+    if (settled?.kind === "denied") this.requests = settled;
+    else if (settled === undefined || differs) this.requests = undefined;
+    else this.requests = this.#decide(settled, audited?.requests);
+  }
+
+  judge(head: RequestHead): Decision | Ambiguous {
+    if (this.requests !== undefined) return this.requests;
+    const reader = this.#reader;
+    const { needs } = this.#enforced;
+    if (!reader.read(head, needs)) return { kind: "ambiguous", reason: reader.problem };
+    const verdict = this.#enforced.judge(reader);
+    if (verdict.kind === "denied") return verdict;
+    head.path = reader.target;
+    return this.#decide(verdict, this.#audited === undefined ? undefined : this.#audit(head));
+  }
+
+  /** Nothing is changed for the sake of a policy that is not enforced. */
+  #audit(head: RequestHead): Verdict | undefined {
+    const reader = this.#reader;
+    const audited = this.#audited as Settled;
+    if (reader.read(head, audited.needs)) return audited.judge(reader);
+    return { kind: "denied", policy: undefined, reason: reader.problem };
+  }
+
+  #decide(verdict: Verdict, audited: Verdict | undefined): Decision {
+    if (verdict.kind === "denied") return verdict;
+    const { policy } = verdict;
+    if (audited?.kind === "denied") {
+      const audit = { policy: audited.policy, reason: audited.reason };
+      return { kind: "permit", permit: { facts: this.#facts, policy } as Permit, audit };
+    }
+    let decision = this.#permits.get(policy);
+    if (decision === undefined) {
+      const permit = { facts: this.#facts, policy } as Permit;
+      decision = { kind: "permit", permit, audit: undefined };
+      this.#permits.set(policy, decision);
+    }
+    return decision;
+  }
 }
 
-function indexSet(policies: readonly Authorization[]): PolicySet {
-  return {
-    deny: indexRules(policies.filter((policy) => policy.action === "deny")),
-    allow: indexRules(policies.filter((policy) => policy.action === "allow")),
-  };
-}
-
-type Verdict =
-  | { readonly kind: "allowed"; readonly policy: string | undefined }
-  | Extract<Decision, { kind: "denied" }>;
-
-function decide(policies: PolicySet, facts: Facts): Verdict {
-  const denier = policies.deny.find(facts);
-  if (denier !== undefined) return denied(denier, `policy ${denier} denies it`);
-  if (!policies.allow.present) return { kind: "allowed", policy: undefined };
-  const allower = policies.allow.find(facts);
-  if (allower === undefined) return denied(undefined, "no allow policy matched");
-  return { kind: "allowed", policy: allower };
-}
-
-function inPolicyWords(facts: ConnectionFacts): Facts {
+/** For those who evaluate conditions one by one. */
+export function inPolicyWords(facts: ConnectionFacts): Facts {
   return {
     peer: facts.peer === undefined ? undefined : peerInPolicyWords(facts.peer),
     clientIp: addressBytes(facts.clientIp),
@@ -134,16 +162,4 @@ function peerInPolicyWords(peer: SpiffeId): NonNullable<Facts["peer"]> {
 /** IPv4 clients of a dual-stack listener come as IPv4-mapped addresses; policies mean the IPv4 address. */
 function addressBytes(ip: string): Uint8Array {
   return parseIpBytes(normalizeIp(ip)) ?? new Uint8Array(0);
-}
-
-function permitted(
-  facts: ConnectionFacts,
-  policy: string | undefined,
-  audit: AuditFinding | undefined,
-): Decision {
-  return { kind: "permit", permit: { facts, policy } as Permit, audit };
-}
-
-function denied(policy: string | undefined, reason: string): Extract<Decision, { kind: "denied" }> {
-  return { kind: "denied", policy, reason };
 }

@@ -5,6 +5,7 @@ import {
   type PolicyMatch,
   type PolicyRule,
   policyName,
+  type RequestMatch,
 } from "../../api/authorization.ts";
 import { type Facts, matchPredicate } from "./match.ts";
 
@@ -12,13 +13,22 @@ import { type Facts, matchPredicate } from "./match.ts";
 export interface RuleIndex {
   /** Whether there is a policy at all, one without rules included. */
   readonly present: boolean;
-  /** The name of a policy that matches; undefined when none does. */
+  /** The name of a policy that matches whatever the connection carries; undefined when none does. */
   find(facts: Facts): string | undefined;
+  /** The rules about requests that the connection's part of matches. */
+  collect(facts: Facts): readonly RequestRule[];
+}
+
+/** A rule about requests, without its part about connections. */
+export interface RequestRule {
+  readonly policy: string;
+  readonly request: RequestMatch;
 }
 
 interface CompiledRule {
   readonly policy: string;
   readonly matches: (facts: Facts) => boolean;
+  readonly request: RequestMatch | undefined;
 }
 
 /** What a rule can be looked up by: the values of one fact, without one of which it cannot match. */
@@ -27,50 +37,74 @@ interface Key {
   readonly values: readonly (string | number)[];
 }
 
+export function indexRules(policies: readonly Authorization[]): RuleIndex {
+  const ofConnections = new RuleTable();
+  const ofRequests = new RuleTable();
+  for (const policy of policies) {
+    for (const rule of policy.rules) {
+      (rule.request === undefined ? ofConnections : ofRequests).add(policyName(policy), rule);
+    }
+  }
+  return {
+    present: policies.length > 0,
+    find: (facts) => ofConnections.find(facts)?.policy,
+    collect: (facts) => ofRequests.collect(facts),
+  };
+}
+
 /**
- * The cost of `find` is that of the rules that name the connection's own identity, namespace or port, and of those
+ * The cost of a search is that of the rules that name the connection's own identity, namespace or port, and of those
  * that name none; rules about other clients are never looked at.
  */
-export function indexRules(policies: readonly Authorization[]): RuleIndex {
-  const tables = {
+class RuleTable {
+  readonly #tables = {
     principal: new Map<string | number, CompiledRule[]>(),
     account: new Map<string | number, CompiledRule[]>(),
     namespace: new Map<string | number, CompiledRule[]>(),
     port: new Map<string | number, CompiledRule[]>(),
   };
-  const rest: CompiledRule[] = [];
-  for (const policy of policies) {
-    for (const rule of policy.rules) {
-      // Requests are not looked at here: such a rule denies what it may be about, and allows nothing.
-      if (rule.request !== undefined && policy.action === "allow") continue;
-      const compiled = { policy: policyName(policy), matches: rulePredicate(rule) };
-      const key = selectiveKey(rule);
-      if (key === undefined) rest.push(compiled);
-      for (const value of new Set(key?.values)) {
-        const table = tables[key?.fact ?? "port"];
-        const rules = table.get(value);
-        if (rules === undefined) table.set(value, [compiled]);
-        else rules.push(compiled);
-      }
+  readonly #rest: CompiledRule[] = [];
+
+  add(policy: string, rule: PolicyRule): void {
+    const compiled = { policy, matches: rulePredicate(rule), request: rule.request };
+    const key = selectiveKey(rule);
+    if (key === undefined) this.#rest.push(compiled);
+    for (const value of new Set(key?.values)) {
+      const table = this.#tables[key?.fact ?? "port"];
+      const rules = table.get(value);
+      if (rules === undefined) table.set(value, [compiled]);
+      else rules.push(compiled);
     }
   }
-  return {
-    present: policies.length > 0,
-    find(facts) {
-      const { peer } = facts;
-      return (
-        firstMatch(peer && tables.principal.get(peer.principal), facts) ??
-        firstMatch(peer && tables.account.get(peer.account), facts) ??
-        firstMatch(peer && tables.namespace.get(peer.namespace), facts) ??
-        firstMatch(tables.port.get(facts.port), facts) ??
-        firstMatch(rest, facts)
-      );
-    },
-  };
-}
 
-function firstMatch(rules: readonly CompiledRule[] | undefined, facts: Facts): string | undefined {
-  return rules?.find((rule) => rule.matches(facts))?.policy;
+  find(facts: Facts): CompiledRule | undefined {
+    for (const rules of this.#candidates(facts)) {
+      const found = rules?.find((rule) => rule.matches(facts));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  collect(facts: Facts): RequestRule[] {
+    const found: RequestRule[] = [];
+    for (const rules of this.#candidates(facts)) {
+      for (const { policy, matches, request } of rules ?? []) {
+        if (request !== undefined && matches(facts)) found.push({ policy, request });
+      }
+    }
+    return found;
+  }
+
+  #candidates({ peer, port }: Facts): readonly (readonly CompiledRule[] | undefined)[] {
+    const { principal, account, namespace } = this.#tables;
+    return [
+      peer && principal.get(peer.principal),
+      peer && account.get(peer.account),
+      peer && namespace.get(peer.namespace),
+      this.#tables.port.get(port),
+      this.#rest,
+    ];
+  }
 }
 
 function rulePredicate(rule: PolicyRule): (facts: Facts) => boolean {

@@ -1,5 +1,6 @@
 /** One condition of a policy as a predicate over what is known of a connection. */
-import type { AddressBlock, PolicyMatch, StringMatch } from "../../api/authorization.ts";
+import type { AddressBlock, PolicyMatch } from "../../api/authorization.ts";
+import { matchesText } from "./text-match.ts";
 
 /** A connection in the words of policies. */
 export interface Facts {
@@ -26,12 +27,10 @@ type Predicate = (facts: Facts) => boolean;
 export function matchPredicate(match: PolicyMatch): Predicate {
   const all: Predicate[] = [];
   addBoth(all, match.principals, match.notPrincipals, (value) => {
-    const matches = textPredicate(value);
-    return ({ peer }) => peer !== undefined && matches(peer.principal);
+    return ({ peer }) => peer !== undefined && matchesText(value, peer.principal);
   });
   addBoth(all, match.namespaces, match.notNamespaces, (value) => {
-    const matches = textPredicate(value);
-    return ({ peer }) => peer !== undefined && matches(peer.namespace);
+    return ({ peer }) => peer !== undefined && matchesText(value, peer.namespace);
   });
   addBoth(all, match.serviceAccounts, match.notServiceAccounts, (value) => {
     const account = `${value.namespace}/${value.serviceAccount}`;
@@ -60,19 +59,6 @@ function addBoth<T>(
   const unwanted = negative.map(compile);
   if (wanted.length > 0) all.push((facts) => wanted.some((holds) => holds(facts)));
   if (unwanted.length > 0) all.push((facts) => !unwanted.some((holds) => holds(facts)));
-}
-
-function textPredicate(match: StringMatch): (text: string) => boolean {
-  switch (match.kind) {
-    case "exact":
-      return (text) => text === match.text;
-    case "prefix":
-      return (text) => text.startsWith(match.text);
-    case "suffix":
-      return (text) => text.endsWith(match.text);
-    case "presence":
-      return (text) => text !== "";
-  }
 }
 
 /** An address of the other family is in no block. */

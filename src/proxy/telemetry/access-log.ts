@@ -18,6 +18,10 @@ export interface AccessEntry {
   readonly error: ErrorCode | undefined;
   readonly flag?: string;
   readonly detail: string | undefined;
+  /** The policy that allowed or denied it. */
+  readonly policy?: string;
+  /** The policy in audit mode that would have denied it; `none` when it is the lack of an Allow policy. */
+  readonly audit?: string;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly millis: number;

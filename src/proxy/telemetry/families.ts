@@ -16,6 +16,7 @@ export interface DataPathFamilies {
   readonly retries: SeriesFamily;
   readonly detections: SeriesFamily;
   readonly errors: SeriesFamily;
+  readonly denials: SeriesFamily;
   readonly audits: SeriesFamily;
 }
 
@@ -79,9 +80,14 @@ export function createDataPathFamilies(): DataPathFamilies {
       help: "Exchanges and connections that failed, by code (docs/errors.md)",
       labelNames: ["code"],
     }),
+    denials: createCounter({
+      name: "remora_policy_denials_total",
+      help: "Requests and connections that were denied, by the policy that decided",
+      labelNames: ["policy"],
+    }),
     audits: createCounter({
       name: "remora_policy_audit_denials_total",
-      help: "Clients that a policy in audit mode would have denied a port of this pod",
+      help: "Requests and connections that would be denied without audit mode, by the policy",
       labelNames: ["policy"],
     }),
   };

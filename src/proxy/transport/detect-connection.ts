@@ -2,6 +2,7 @@
  * Finds out what a client speaks, without ever making it wait: while we look at its first bytes, the server is already
  * connected, and when the server speaks first the connection is opaque at once.
  */
+import type { Millis } from "../../core/duration.ts";
 import { detect } from "../../protocol/detect.ts";
 import type { PeekEngine } from "./peek.ts";
 import type { HeldTunnel, TunnelEvents } from "./tunnel.ts";
@@ -24,10 +25,14 @@ const undecidedMillis = 100;
 /** Opens the opaque way to the server; a failure is told by `onServerGone`. */
 export type OpenTunnel = (events: TunnelEvents, opened: (tunnel: HeldTunnel) => void) => void;
 
-/** `openTunnel` is undefined where a declaration or an earlier connection says that the client speaks first. */
+/**
+ * `openTunnel` is undefined where a declaration or an earlier connection says that the client speaks first, and where
+ * the server must not be connected; a client that has said nothing after `patience` is then taken to say nothing.
+ */
 export async function detectConnection(
   peek: PeekEngine,
   openTunnel: OpenTunnel | undefined,
+  patience?: Millis,
 ): Promise<Spoken> {
   const { promise, resolve } = Promise.withResolvers<Spoken>();
   let tunnel: HeldTunnel | undefined;
@@ -72,9 +77,15 @@ export async function detectConnection(
         if (opening) opened(undefined);
         opaque("no-bytes");
       },
+      // What the client says decides. If it is not HTTP, a tunnel of its own is refused like this one.
+      onRequestsOnly() {
+        if (opening) opened(undefined);
+        else tunnel = undefined;
+      },
     },
     opened,
   );
+  if (patience !== undefined) timer = setTimeout(() => opaque("no-bytes"), patience);
   if (peek.reset !== undefined) decide({ kind: "gone" });
   else if (peek.seen.length > 0) look(peek.seen);
   else if (peek.ended) opaque("no-bytes");

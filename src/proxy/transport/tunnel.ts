@@ -14,7 +14,12 @@ export interface TunnelEvents {
   onServerFirst(): void;
   /** The server ended or refused. */
   onServerGone(): void;
+  /** The server refused, and may not refuse a client that speaks HTTP. */
+  onRequestsOnly(): void;
 }
+
+/** Whether the head refuses the tunnel and not what the client may have to say. */
+export type RefusalReader = (head: ResponseHead) => boolean;
 
 /**
  * Opens the exchange and keeps what the server answers until `adopt`. It grants no credit meanwhile, so no more than
@@ -25,10 +30,17 @@ export class HeldTunnel implements MessageReader<ResponseHead>, RequestOpener {
   #reader: MessageReader<ResponseHead> | undefined;
   readonly #replay: ((reader: MessageReader<ResponseHead>) => void)[] = [];
   readonly #events: TunnelEvents;
+  readonly #isRequestsOnly: RefusalReader;
   #gone: Reset | undefined;
 
-  constructor(head: RequestHead, opener: RequestOpener, events: TunnelEvents) {
+  constructor(
+    head: RequestHead,
+    opener: RequestOpener,
+    events: TunnelEvents,
+    isRequestsOnly: RefusalReader = () => false,
+  ) {
     this.#events = events;
+    this.#isRequestsOnly = isRequestsOnly;
     this.#writer = opener.open(head, false, this);
   }
 
@@ -58,7 +70,9 @@ export class HeldTunnel implements MessageReader<ResponseHead>, RequestOpener {
 
   onHead(head: ResponseHead, end: boolean): void {
     this.#pass((reader) => reader.onHead(head, end));
-    if (end && this.#reader === undefined) this.#events.onServerGone();
+    if (!end || this.#reader !== undefined) return;
+    if (this.#isRequestsOnly(head)) this.#events.onRequestsOnly();
+    else this.#events.onServerGone();
   }
 
   onData(chunk: Uint8Array, end: boolean): void {
