@@ -79,8 +79,8 @@ export function readTuning(
   return { tuning, problems, warnings };
 }
 
-function ownConfig(annotations: NamespaceMeta["annotations"] = {}): Record<string, string> {
-  const own = Object.entries(annotations).filter(([key]) => key.startsWith(configPrefix));
+function ownConfig(annotations: NamespaceMeta["annotations"] | null): Record<string, string> {
+  const own = Object.entries(annotations ?? {}).filter(([key]) => key.startsWith(configPrefix));
   return Object.fromEntries(
     own.map(([key, value]) => [key.slice(configPrefix.length), value.trim()]),
   );

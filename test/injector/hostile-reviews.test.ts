@@ -85,25 +85,32 @@ const oddKeys = ["", "__proto__", "constructor", "name", "toString", "httpGet", 
 /** One to three places changed: replaced, taken away, doubled, or given a field that nobody expects. */
 function createReviewMutator(seed: number): () => string {
   const random = createRandom(seed);
-  const odd = (): Json => structuredClone(oddities[random(oddities.length)] as Json);
-  const change = (value: Json, depth: number): Json => {
-    const keys = value !== null && typeof value === "object" ? Object.keys(value) : [];
-    if (keys.length === 0 || (depth > 3 && random(8) === 0)) return odd();
-    const key = keys[random(keys.length)] as string;
-    const container = value as Record<string, Json>;
-    const what = random(12);
-    if (what === 0) delete container[key];
-    else if (what === 1 && Array.isArray(value))
-      value.push(structuredClone(container[key] as Json));
-    else if (what === 2) container[oddKeys[random(oddKeys.length)] as string] = odd();
-    else container[key] = change(container[key] as Json, depth + 1);
-    return value;
-  };
+  const oneOf = <T>(list: readonly T[]): T => list[random(list.length)] as T;
+  const odd = (): Json => structuredClone(oneOf(oddities));
   return () => {
-    let mutated = structuredClone(review);
-    for (let count = 1 + random(3); count > 0; count -= 1) mutated = change(mutated, 0);
+    const mutated = structuredClone(review) as JsonObject;
+    for (let count = 1 + random(3); count > 0; count -= 1) {
+      const [parent, key] = oneOf(listPlaces(mutated));
+      const what = random(12);
+      if (what === 0) delete parent[key];
+      else if (what === 1 && Array.isArray(parent))
+        parent.push(structuredClone(parent[key] as Json));
+      else if (what === 2) parent[oneOf(oddKeys)] = odd();
+      else parent[key] = odd();
+    }
     return JSON.stringify(mutated);
   };
+}
+
+type JsonObject = { [key: string]: Json };
+
+/** Every field and entry there is, so that the deep ones are met as often as the others. */
+function listPlaces(value: JsonObject): readonly (readonly [JsonObject, string])[] {
+  return Object.keys(value).flatMap((key) => {
+    const inner = value[key] as Json;
+    const deeper = inner !== null && typeof inner === "object" ? (inner as JsonObject) : {};
+    return [[value, key] as const, ...listPlaces(deeper)];
+  });
 }
 
 function askKept(agent: Agent, port: number, body: string | Buffer): Promise<Answer> {
