@@ -1,8 +1,8 @@
 /** Lists of ports and ranges as annotations write them: `80, 443, 8000-8099`. */
 import { parsePort } from "../src/core/address.ts";
 
-/** More entries than any real pod has; an annotation of a megabyte must not become a rule set of one. */
-const maxEntries = 200;
+/** What the init container takes: each entry is a rule that every new connection is compared with. */
+const maxEntries = 100;
 
 /** Gives the list in normal form (`80,443,8000-8099`), or throws an Error that says what is wrong with it. */
 export function normalizePortList(text: string): string {

@@ -44,6 +44,9 @@ const parsers: Readonly<Record<string, (text: string) => string>> = {
   "proxy-memory-limit": parseResource,
 };
 
+/** Every annotation that there is, without the prefix; docs/kubernetes.md has a row for each. */
+export const configAnnotations: readonly string[] = Object.keys(parsers);
+
 /** Reads both objects, the pod's annotation before the namespace's, and reports every bad value at once. */
 export function readTuning(
   pod: NamespaceMeta,

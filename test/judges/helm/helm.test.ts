@@ -185,7 +185,7 @@ describe("the chart", needsHelm(), () => {
     for (const webhook of webhooks) {
       assert.equal(webhook["failurePolicy"], "Fail");
       assert.equal(webhook["reinvocationPolicy"], "IfNeeded");
-      assert.equal(webhook["sideEffects"], "None");
+      assert.equal(webhook["sideEffects"], "NoneOnDryRun");
       assert.equal(webhook["timeoutSeconds"], 5);
       assert.deepEqual(webhook["admissionReviewVersions"], ["v1"]);
     }
