@@ -6,15 +6,23 @@ import type { ParseArgsOptionsConfig } from "node:util";
 import { UserError } from "../local/user-error.ts";
 import { type Arguments, type Environment, textOption } from "./command.ts";
 
-export const clusterOptions: ParseArgsOptionsConfig = {
+/** For commands about a whole cluster. */
+export const accessOptions: ParseArgsOptionsConfig = {
   kubeconfig: { type: "string" },
   context: { type: "string" },
-  namespace: { type: "string", short: "n" },
 };
-
-export const clusterHelp: Readonly<Record<string, string>> = {
+export const accessHelp: Readonly<Record<string, string>> = {
   kubeconfig: "file that says how to reach the cluster; else $KUBECONFIG, else ~/.kube/config",
   context: "context of that file; its current one when left out",
+};
+
+/** For commands about objects of a namespace. */
+export const clusterOptions: ParseArgsOptionsConfig = {
+  ...accessOptions,
+  namespace: { type: "string", short: "n" },
+};
+export const clusterHelp: Readonly<Record<string, string>> = {
+  ...accessHelp,
   namespace: "namespace to look in; the context's own when left out",
 };
 

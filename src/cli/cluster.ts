@@ -30,7 +30,8 @@ export async function openCluster(choice: ClusterChoice): Promise<Cluster> {
     return readThrough(client);
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
-    throw new UserError(`the kubeconfig cannot be used: ${words}`);
+    const which = context === undefined ? "the kubeconfig" : `the context ${context}`;
+    throw new UserError(`${which} cannot be used: ${words}`);
   }
 }
 

@@ -6,9 +6,12 @@ import { deleteCommand } from "./commands/delete.ts";
 import { downCommand } from "./commands/down.ts";
 import { execCommand } from "./commands/exec.ts";
 import { injectCommand } from "./commands/inject.ts";
+import { installCommand } from "./commands/install.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { psCommand } from "./commands/ps.ts";
+import { uninstallCommand } from "./commands/uninstall.ts";
 import { upCommand } from "./commands/up.ts";
+import { upgradeCommand } from "./commands/upgrade.ts";
 import { versionCommand } from "./commands/version.ts";
 
 export interface CommandGroup {
@@ -31,7 +34,7 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     title: "A mesh on a cluster",
-    commands: [checkCommand, injectCommand],
+    commands: [checkCommand, installCommand, upgradeCommand, uninstallCommand, injectCommand],
   },
   {
     title: "remora itself",

@@ -5,9 +5,9 @@ import { type Finding, formatFindings, isFailed } from "../check/finding.ts";
 import { type Phase, runChecks } from "../check/run-checks.ts";
 import { openCluster } from "../cluster.ts";
 import {
+  accessHelp,
+  accessOptions,
   type ClusterChoice,
-  clusterHelp,
-  clusterOptions,
   readClusterOptions,
 } from "../cluster-options.ts";
 import {
@@ -27,8 +27,7 @@ export const checkCommand: Command = {
   summary: "say whether a cluster is ready for the mesh, and whether its mesh is well",
   usage: "check [--pre] [--wait] [--timeout 2m] [--output json]",
   options: {
-    kubeconfig: clusterOptions["kubeconfig"] ?? { type: "string" },
-    context: clusterOptions["context"] ?? { type: "string" },
+    ...accessOptions,
     pre: { type: "boolean" },
     wait: { type: "boolean" },
     timeout: { type: "string" },
@@ -39,8 +38,7 @@ export const checkCommand: Command = {
     wait: "look again until nothing is wrong",
     timeout: "how long to wait, 2m when left out",
     ...outputHelp,
-    kubeconfig: clusterHelp["kubeconfig"] ?? "",
-    context: clusterHelp["context"] ?? "",
+    ...accessHelp,
   },
   examples: [
     ["remora check --pre", "may it be installed here?"],
