@@ -31,10 +31,14 @@ export function renderChart(args: Arguments, environment: Environment): string {
     throw new UserError(`${file}: no such file of values`);
   });
   const command = [
-    ...["template", "remora", join(findPrograms().root, "charts", "remora")],
-    ...["--namespace", meshNamespace, "--include-crds", "--set", "namespace.create=true"],
+    "template",
+    "remora",
+    join(findPrograms().root, "charts", "remora"),
+    `--namespace=${meshNamespace}`,
+    "--include-crds",
+    "--set=namespace.create=true",
     // Without a cluster Helm takes its own build's version; `remora check` looks at the real one.
-    ...["--kube-version", "1.29.0"],
+    "--kube-version=1.29.0",
     ...values.flatMap((file) => ["--values", file]),
     ...textOptions(args, "set").flatMap((pair) => ["--set", pair]),
   ];
