@@ -56,6 +56,7 @@ export interface RawStream {
 export async function startControlFixture(
   context: TestContext,
   manifests: Readonly<Record<string, string>> = {},
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<ControlFixture> {
   const folder = temporaryFolder(context);
   const secrets = temporaryFolder(context);
@@ -72,6 +73,7 @@ export async function startControlFixture(
     REMORA_CONTROL_LISTEN: "127.0.0.1:0",
     REMORA_CONTROL_METRICS_LISTEN: "127.0.0.1:0",
     REMORA_CONTROL_DRAIN_TIME: "1s",
+    ...settings,
   });
   const control = await start(config);
   const running = [control];
