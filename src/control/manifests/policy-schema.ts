@@ -28,14 +28,16 @@ import {
 const closed = { closed: true };
 
 /** Far above what people write, and what the API server can check in the time that it allows itself. */
-const maxRules = 128;
-const maxValues = 128;
+const maxRules = 64;
+const maxPeers = 128;
+const maxPatterns = 64;
+const maxMethods = 32;
 const maxHeaders = 16;
 const maxPorts = 64;
 
 /** An empty list could be meant as "none" or as "any"; so it is refused, like an empty mapping. */
-function values(check: Check): ReturnType<typeof optional> {
-  return optional(list(check, 1, maxValues));
+function values(check: Check, max: number = maxPeers): ReturnType<typeof optional> {
+  return optional(list(check, 1, max));
 }
 
 const notEmpty: Check = (value, path, report) => {
@@ -80,8 +82,8 @@ const header = and(
   fields(
     {
       name: required(headerName),
-      values: values(headerValue),
-      notValues: values(headerValue),
+      values: values(headerValue, maxPatterns),
+      notValues: values(headerValue, maxPatterns),
       present: optional(boolean),
     },
     closed,
@@ -94,12 +96,12 @@ const target = and(
     {
       ports: values(port),
       notPorts: values(port),
-      hosts: values(host),
-      notHosts: values(host),
-      methods: values(method),
-      notMethods: values(method),
-      paths: values(path),
-      notPaths: values(path),
+      hosts: values(host, maxPatterns),
+      notHosts: values(host, maxPatterns),
+      methods: values(method, maxMethods),
+      notMethods: values(method, maxMethods),
+      paths: values(path, maxPatterns),
+      notPaths: values(path, maxPatterns),
       headers: optional(list(header, 1, maxHeaders)),
     },
     closed,
