@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { askAdmin } from "../cli/ask-admin.ts";
 
 /** Security floor of the runtime. */
 const oldest = [26, 5, 1];
@@ -14,6 +15,8 @@ const here = fileURLToPath(import.meta.url);
 
 if (isNewEnough(process.versions.node)) {
   hideExperimentalWarnings();
+  // Inside a sidecar's container, where every megabyte is the sidecar's.
+  if (process.argv[2] === "admin") process.exit(await askAdmin(process.argv.slice(3), process.env));
   const program = new URL(
     here.endsWith(".ts") ? "./remora-cli.ts" : "./remora-cli.js",
     import.meta.url,

@@ -8,6 +8,7 @@ import { execCommand } from "./commands/exec.ts";
 import { injectCommand } from "./commands/inject.ts";
 import { installCommand } from "./commands/install.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { proxyCommands } from "./commands/proxy.ts";
 import { psCommand } from "./commands/ps.ts";
 import { uninstallCommand } from "./commands/uninstall.ts";
 import { upCommand } from "./commands/up.ts";
@@ -35,6 +36,10 @@ export const commandGroups: readonly CommandGroup[] = [
   {
     title: "A mesh on a cluster",
     commands: [checkCommand, installCommand, upgradeCommand, uninstallCommand, injectCommand],
+  },
+  {
+    title: "One pod's sidecar, there or here",
+    commands: proxyCommands,
   },
   {
     title: "remora itself",

@@ -28,7 +28,7 @@ const maxConnections = 64;
 
 /** Throws when there is no API server to be found. */
 export function openConnection(options: ConnectionOptions): Connection {
-  let config = load(options);
+  let config = loadKubeConfig(options);
   const agents = createAgents();
   return {
     server: serverOf(config),
@@ -41,13 +41,14 @@ export function openConnection(options: ConnectionOptions): Connection {
       return { ...given, agent: agents.get(serverOf(config).protocol, given) };
     },
     reload() {
-      config = load(options);
+      config = loadKubeConfig(options);
     },
     close: () => agents.close(),
   };
 }
 
-function load(options: ConnectionOptions): KubeConfig {
+/** Throws when a file cannot be read. */
+export function loadKubeConfig(options: ConnectionOptions): KubeConfig {
   const config = new KubeConfig();
   if (options.kubeconfig === undefined) config.loadFromCluster();
   else {

@@ -13,7 +13,8 @@ import { createCaClient } from "../credentials/ca-client.ts";
 import { type Credentials, createCredentials } from "../credentials/credentials.ts";
 import { openTrustBundle } from "../credentials/trust-bundle.ts";
 import { createHttp1Server } from "../protocol/http1/server.ts";
-import { adminPages } from "./admin/pages.ts";
+import { reportCertificates } from "./admin/certificates-page.ts";
+import { type AdminOptions, adminPages } from "./admin/pages.ts";
 import type { PortRange, ProxyConfig } from "./config.ts";
 import { createControlPlaneClient } from "./control-plane.ts";
 import { type DataPath, startDataPath } from "./data-path.ts";
@@ -82,7 +83,12 @@ export async function startProxy(
     waitingFor: readiness.waitingFor(),
     discovery: discovery.dump(),
   });
-  listenAdmin(config, platform, wires, { state, drain });
+  listenAdmin(config, platform, wires, {
+    state,
+    certificates: () => reportCertificates(credentials),
+    endpoints: () => dataPath?.destinations() ?? [],
+    drain,
+  });
 
   const ready = (async () => {
     await credentials.ready();
@@ -204,14 +210,14 @@ function listenAdmin(
   config: ProxyConfig,
   { log }: ProxyPlatform,
   wires: WireContext,
-  parts: { readonly state: () => unknown; readonly drain: () => Promise<void> },
+  parts: Omit<AdminOptions, "log" | "config" | "drain"> & { readonly drain: () => Promise<void> },
 ): void {
   const path = config.REMORA_ADMIN_SOCKET;
   if (path === "") return;
   const pages = adminPages({
+    ...parts,
     log,
     config: () => ({ ...config, REMORA_INBOUND_PROTOCOLS: [...config.REMORA_INBOUND_PROTOCOLS] }),
-    state: parts.state,
     drain: () => void parts.drain(),
   });
   // A sidecar that was killed leaves its socket behind.

@@ -9,7 +9,7 @@ import { Upstreams } from "./balance/upstreams.ts";
 import { drainUntrusted } from "./drain-untrusted.ts";
 import { serveMesh } from "./inbound/mesh.ts";
 import { servePlain } from "./inbound/plain.ts";
-import { Pickers } from "./outbound/pickers.ts";
+import { type DestinationReport, Pickers } from "./outbound/pickers.ts";
 import { serveOutbound } from "./outbound/serve.ts";
 import { inboundPort, meshPort, outboundPort } from "./ports.ts";
 import { LearnedProtocols } from "./transport/learned-protocols.ts";
@@ -33,6 +33,8 @@ export interface DataPathOptions {
 
 export interface DataPath {
   readonly upstreams: Upstreams;
+  /** What this pod has talked to, for the admin interface. */
+  destinations(): readonly DestinationReport[];
   /** Stops accepting and lets running exchanges end; resolves when the last connection is closed. */
   drain(): Promise<void>;
 }
@@ -43,7 +45,8 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
   const upstreams = new Upstreams(createDialler(workload, wires));
   wires.tickers.add(() => upstreams.tick());
   const shared = { workload, upstreams, wires, originalDestination };
-  const outbound = { ...shared, pickers: new Pickers(), learned: new LearnedProtocols() };
+  const pickers = new Pickers();
+  const outbound = { ...shared, pickers, learned: new LearnedProtocols() };
   const inbound = { ...shared, trustDomain, log, learned: new LearnedProtocols() };
 
   const listeners: Listener[] = [];
@@ -59,6 +62,7 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
 
   return {
     upstreams,
+    destinations: () => pickers.describe(performance.now()),
     async drain() {
       for (const listener of listeners) listener.close();
       await drainWires(wires, upstreams);

@@ -81,10 +81,41 @@ describe("pods with sidecars", needsPods(), () => {
     assert.equal((await sidecarOf("job")).pid, null);
   });
 
+  test("whom a pod talked to is listed with health, load and identity", async () => {
+    await inClient("curl", "-sS", "--fail", "http://server/");
+    const text = await remora.succeed("proxy", "endpoints", "client");
+    assert.match(text, /^\S.*meshed\/server-\S+ +good +0 +[\d.]+ ms +spiffe:.*\/sa\/server$/m);
+  });
+
   test("probes reach the app through the relay, and its bad news come back", async () => {
     await inClient("curl", "-sS", "http://server/unready");
     await eventually(async () => !(await remora.pod("server")).ready);
     assert.match(await remora.succeed("ps"), /container server runs and is not ready: .*503/);
+  });
+
+  test("its certificate and roots are shown, without the key", async () => {
+    const text = await remora.succeed("proxy", "certs", "client");
+    assert.match(text, /^identity +spiffe:\/\/cluster\.local\/ns\/meshed\/sa\/default$/m);
+    assert.match(text, /^leaf .* 5\dm$/m);
+    assert.match(text, /^root /m);
+    assert.match(text, /^bundle +[0-9a-f]{16,}$/m);
+    const json = await remora.succeed("proxy", "certs", "client", "--output", "json");
+    assert.doesNotMatch(json, /PRIVATE KEY/);
+  });
+
+  test("its settings are shown, and its log level is changed while it runs", async () => {
+    const config = JSON.parse(await remora.succeed("proxy", "config", "server")) as object;
+    assert.equal((config as Record<string, unknown>)["REMORA_LOG_LEVEL"], "debug");
+    const changed = await remora.succeed("proxy", "log-level", "server", "warn");
+    assert.equal(changed, "log level is warn\n");
+    assert.equal((await remora.run("proxy", "log-level", "server", "loud")).code, 64);
+  });
+
+  test("a pod without a sidecar, and one that is not there, are named", async () => {
+    const outside = await remora.run("proxy", "certs", "outside");
+    assert.match(outside.text, /^remora: .*outside.* has no container "remora-proxy"/);
+    assert.equal(outside.code, 1);
+    assert.match((await remora.run("proxy", "certs", "nobody")).text, /no pod "nobody"/);
   });
 
   test("a killed sidecar is started again, and the pod serves as before", async () => {

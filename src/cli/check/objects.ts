@@ -62,6 +62,7 @@ export interface RunningPod extends Named {
 export interface PodContainer {
   readonly name: string;
   readonly image?: string;
+  readonly command?: readonly string[];
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
 }
 

@@ -8,20 +8,28 @@ export interface AdminOptions {
   readonly config: () => unknown;
   /** What the proxy knows and holds: certificate, destinations, policies, connections. */
   readonly state: () => unknown;
+  /** Who the proxy is, until when, and whom it trusts. */
+  readonly certificates: () => unknown;
+  /** Destinations that it talked to, with the health and load of their endpoints. */
+  readonly endpoints: () => unknown;
   readonly drain: () => void;
 }
+
+const usage = "GET /config, GET /state, GET /certs, GET /endpoints, PUT /log/LEVEL, POST /drain";
 
 export function adminPages(options: AdminOptions): Pages {
   return async (method, path) => {
     if (path === "/config" && method === "GET") return jsonPage(options.config());
     if (path === "/state" && method === "GET") return jsonPage(options.state());
+    if (path === "/certs" && method === "GET") return jsonPage(options.certificates());
+    if (path === "/endpoints" && method === "GET") return jsonPage(options.endpoints());
     if (path === "/drain" && method === "POST") {
       options.drain();
       return plainPage(202, "draining");
     }
     const level = /^\/log\/([a-z]+)$/.exec(path)?.[1];
     if (level !== undefined && method === "PUT") return setLevel(options.log, level);
-    return plainPage(404, "GET /config, GET /state, PUT /log/LEVEL, POST /drain");
+    return plainPage(404, usage);
   };
 }
 

@@ -11,6 +11,23 @@ const unansweredPenalty = 1e9;
 const firstPenaltyMillis = 500;
 const maxPenaltyMillis = 30_000;
 
+export interface EndpointReport {
+  readonly address: string;
+  /** `namespace/pod`. */
+  readonly workload: string;
+  /** Null when it is reached in plaintext. */
+  readonly identity: string | null;
+  readonly tunnel: string;
+  /** Exchanges that it was sent and has not ended. */
+  readonly pending: number;
+  /** 0 before its first answer, and again when it was not asked for long. */
+  readonly latencyMillis: number;
+  /** Connects that failed one after another. */
+  readonly failures: number;
+  /** For how long it is still passed over while there is another one. */
+  readonly avoidedMillis: number;
+}
+
 export class EndpointLoad {
   endpoint: Endpoint;
   /** Exchanges or connections that were sent there and have not ended. */
@@ -54,6 +71,21 @@ export class EndpointLoad {
 
   isAvoided(now: number): boolean {
     return now < this.#avoidedUntil;
+  }
+
+  /** For people who look: what the picker compares, and why it may pass the endpoint over. */
+  describe(now: number): EndpointReport {
+    const { ip, port, namespace, workload, identity, tunnel } = this.endpoint;
+    return {
+      address: ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`,
+      workload: `${namespace}/${workload}`,
+      identity: identity ?? null,
+      tunnel,
+      pending: this.pending,
+      latencyMillis: Math.round(this.#decayed(now) * 100) / 100,
+      failures: this.#failures,
+      avoidedMillis: Math.max(0, Math.round(this.#avoidedUntil - now)),
+    };
   }
 
   /** An endpoint that was not asked for long becomes cheap, and so is asked again. */

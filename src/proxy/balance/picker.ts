@@ -1,6 +1,6 @@
 /** Chooses an endpoint of a service: power of two choices on peak-EWMA latency. */
 import type { Endpoint } from "../discovery/destination.ts";
-import { EndpointLoad } from "./endpoint-load.ts";
+import { EndpointLoad, type EndpointReport } from "./endpoint-load.ts";
 
 /** The endpoints of one service port with their loads, kept over changes of the set. */
 export class Picker {
@@ -43,6 +43,11 @@ export class Picker {
     const pair = this.#twoOf(candidates);
     if (pair === undefined) return candidates[0];
     return pair[0].cost(now) <= pair[1].cost(now) ? pair[0] : pair[1];
+  }
+
+  /** For people who look. */
+  describe(now: number): readonly EndpointReport[] {
+    return this.#loads.map((load) => load.describe(now));
   }
 
   #twoOf(loads: readonly EndpointLoad[]): readonly [EndpointLoad, EndpointLoad] | undefined {

@@ -1,9 +1,15 @@
 /** One picker for each service port, shared by all connections, so that they learn from each other's answers. */
+import type { EndpointReport } from "../balance/endpoint-load.ts";
 import { Picker } from "../balance/picker.ts";
 import type { Destination, Endpoint } from "../discovery/destination.ts";
 
 /** Service ports that one pod talks to; the ones used longest ago are forgotten beyond it. */
 const maxPickers = 2_048;
+
+export interface DestinationReport {
+  readonly destination: string;
+  readonly endpoints: readonly EndpointReport[];
+}
 
 export class Pickers {
   readonly #pickers = new Map<string, Picker>();
@@ -26,6 +32,13 @@ export class Pickers {
     }
     picker.update(endpoints);
     return picker;
+  }
+
+  /** For people who look: what this pod has talked to, with each endpoint's health and load. */
+  describe(now: number): readonly DestinationReport[] {
+    return Array.from(this.#pickers, ([destination, picker]) => {
+      return { destination, endpoints: picker.describe(now) };
+    });
   }
 }
 

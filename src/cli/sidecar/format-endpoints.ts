@@ -1,0 +1,36 @@
+/** What a sidecar has talked to, for people: each endpoint's health and load. */
+import { formatTable } from "../table.ts";
+
+/** What the admin interface gives at `/endpoints`. */
+export interface DestinationRow {
+  readonly destination: string;
+  readonly endpoints: readonly {
+    readonly address: string;
+    readonly workload: string;
+    readonly identity: string | null;
+    readonly tunnel: string;
+    readonly pending: number;
+    readonly latencyMillis: number;
+    readonly failures: number;
+    readonly avoidedMillis: number;
+  }[];
+}
+
+export function formatEndpoints(page: readonly DestinationRow[]): string {
+  if (page.length === 0) return "it has talked to nobody yet\n";
+  const head = ["DESTINATION", "ENDPOINT", "WORKLOAD", "HEALTH", "PENDING", "LATENCY", "IDENTITY"];
+  const rows = page.flatMap(({ destination, endpoints }) => {
+    const name = destination.replaceAll("|", " ");
+    if (endpoints.length === 0) return [[name, "none", "-", "-", "-", "-", "-"]];
+    return endpoints.map((one) => [
+      name,
+      one.address,
+      one.workload,
+      one.avoidedMillis > 0 ? `avoided, ${one.failures} failed` : "good",
+      String(one.pending),
+      one.latencyMillis === 0 ? "-" : `${one.latencyMillis} ms`,
+      one.identity ?? "none, in the clear",
+    ]);
+  });
+  return formatTable([head, ...rows]);
+}
