@@ -2,6 +2,7 @@
  * The life of a connection to the application that did not come through the mesh:
  * accept → detect → authorize → forward → record. Its client has no identity.
  */
+
 import type { Socket } from "node:net";
 import { formatAddress, normalizeIp } from "../../core/address.ts";
 import { millis } from "../../core/duration.ts";
@@ -14,6 +15,7 @@ import { connectHead } from "../balance/upstreams.ts";
 import { isOwnPort } from "../ports.ts";
 import { detectConnection, type OpenTunnel, type Spoken } from "../transport/detect-connection.ts";
 import { PeekEngine, replayInto } from "../transport/peek.ts";
+import { resetSocket } from "../transport/reset-socket.ts";
 import { HeldTunnel } from "../transport/tunnel.ts";
 import { Wire } from "../transport/wire.ts";
 import type { InboundContext } from "./context.ts";
@@ -45,7 +47,7 @@ function acceptPlain(socket: Socket, context: InboundContext): AcceptedPlain | u
   if (origDst === undefined || socket.remoteAddress === undefined || isOwnPort(origDst.port)) {
     workload.meters.families.errors.series("loop_detected").value += 1;
     socket.on("error", () => {});
-    socket.resetAndDestroy();
+    resetSocket(socket);
     return undefined;
   }
   const clientIp = normalizeIp(socket.remoteAddress);

@@ -1,9 +1,11 @@
 /** First stage: learns where the application wanted to go, and refuses what would loop. */
+
 import type { Socket } from "node:net";
 import type { SocketAddress } from "../../core/address.ts";
 import { formatAddress, isLoopback, normalizeIp } from "../../core/address.ts";
 import { isOwnPort } from "../ports.ts";
 import { PeekEngine } from "../transport/peek.ts";
+import { resetSocket } from "../transport/reset-socket.ts";
 import { Wire } from "../transport/wire.ts";
 import type { OutboundContext } from "./serve.ts";
 
@@ -27,7 +29,7 @@ export function acceptOutbound(socket: Socket, context: OutboundContext): Accept
   if (toOurselves && isOwnPort(origDst.port)) {
     workload.meters.families.errors.series("loop_detected").value += 1;
     socket.on("error", () => {});
-    socket.resetAndDestroy();
+    resetSocket(socket);
     return undefined;
   }
   const open = workload.meters.families.tcpOpen.series("outbound");

@@ -52,7 +52,8 @@ export async function listenTls(
   const server = createTlsServer(
     {
       ...options.context,
-      allowHalfOpen: true,
+      // With half-open TLS sockets Node 26 keeps the descriptor of a peer that left without a closing alert.
+      allowHalfOpen: false,
       requestCert: true,
       rejectUnauthorized: true,
       ALPNProtocols: ["h2"],

@@ -1,4 +1,5 @@
 /** Byte gear. Drives a protocol engine over a socket: feeds it what arrives, sends once per turn what it wrote. */
+
 import type { Socket } from "node:net";
 import type { BufferPool } from "../../protocol/buffer-pool.ts";
 import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
@@ -6,6 +7,7 @@ import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
 import type { Http2Stats } from "../../protocol/http2/stats.ts";
 import { connectionError } from "./node-error.ts";
 import type { ReceiveBuffer } from "./receive-buffer.ts";
+import { resetSocket } from "./reset-socket.ts";
 import type { Flushable, Turn } from "./turn.ts";
 
 /** What all wires of a process share. */
@@ -188,7 +190,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
     if (this.#cut) {
       // A TLS session cannot be reset by itself; without its closing alert the peer sees that it was cut.
       if ("encrypted" in this.socket) this.socket.destroy();
-      else this.socket.resetAndDestroy();
+      else resetSocket(this.socket);
       return;
     }
     this.socket.end();
