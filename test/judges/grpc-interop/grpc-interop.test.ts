@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { freePorts } from "../../apps/free-ports.ts";
 import { type Program, runProgram, startProgram } from "../../apps/program.ts";
-import { type Mesh, needs, startMesh, until } from "../../mesh/mesh.ts";
+import { type Mesh, needs, until } from "../../mesh/mesh.ts";
+import { startTwoPods } from "../../mesh/two-pods.ts";
 import { buildGoJudge, findGo, noGo } from "../../support/go-judge.ts";
+import { tellVerdict, type Verdict } from "../verdict.ts";
 
 /** The cases of the gRPC project's interoperability suite that need no cloud credentials. */
 const cases = [
@@ -32,6 +31,15 @@ const cases = [
 
 /** How often each case runs through the mesh; a nightly run sets a larger number. */
 const loops = Number(process.env["INTEROP_LOOPS"] ?? 20);
+/** With connections that break the same takes longer, since clients wait before they dial again. */
+const brokenLoops = Number(process.env["INTEROP_BROKEN_LOOPS"] ?? 5);
+
+/**
+ * A call that is cut ends as UNAVAILABLE. Within a message grpc-go sees the missing bytes first, and calls that INTERNAL
+ * whatever the trailers say.
+ */
+const tellsOfBreak = /code = Unavailable|code = Internal desc = unexpected EOF/;
+
 const packages = ["google.golang.org/grpc/interop/client", "google.golang.org/grpc/interop/server"];
 
 describe("gRPC interoperability", { skip: findGo() === undefined ? noGo : false }, () => {
@@ -68,73 +76,92 @@ describe("gRPC interoperability", { skip: findGo() === undefined ? noGo : false 
 
   describe("between two captured pods", needs(), () => {
     let mesh: Mesh;
-    let manifests: string;
     before(async () => {
-      manifests = mkdtempSync(join(tmpdir(), "remora-interop-"));
-      const file = join(manifests, "interop.yaml");
-      writeFileSync(file, pods(`${folder}/server`));
-      const options = { namespace: "interop" };
-      mesh = await startMesh("interop", [relative("test/mesh/manifests", file)], options);
+      const command = [`${folder}/server`, "-port", "10000"];
+      // A port that says nothing: that it speaks HTTP/2 has to be found out.
+      mesh = await startTwoPods({
+        purpose: "interop",
+        service: "interop",
+        command,
+        ports: [{ port: 10_000 }],
+      });
     });
-    after(async () => {
-      await mesh?.[Symbol.asyncDispose]();
-      rmSync(manifests, { recursive: true, force: true });
-    });
+    after(() => mesh?.[Symbol.asyncDispose]());
 
     for (const name of cases) {
-      test(`${name} passes ${loops} times`, async () => {
-        const client = `${folder}/client -server_host interop -server_port 10000 -test_case ${name}`;
-        const loop = `for i in $(seq ${loops}); do ${client} || exit 1; done`;
-        const { code, text } = await mesh.exec("deploy/client", ["sh", "-c", loop]);
-        assert.equal(code, 0, text);
+      test(`${name} passes ${loops} times`, async (t) => {
+        const runs = await runLoop(mesh, folder, name, loops);
+        tellVerdict(t, verdictOf(name, runs));
+        assert.deepEqual(
+          runs.filter((end) => end !== "ok"),
+          [],
+        );
       });
     }
   });
+
+  describe("with an application whose connections break", needs(), () => {
+    let mesh: Mesh;
+    before(async () => {
+      const relay = "test/judges/grpc-interop/reset-relay.ts";
+      const shell = `${folder}/server -port 10001 & exec node ${relay} 10000 10001 1`;
+      mesh = await startTwoPods({
+        purpose: "interop-resets",
+        service: "interop",
+        command: ["sh", "-c", shell],
+        ports: [{ port: 10_000 }],
+      });
+    });
+    after(() => mesh?.[Symbol.asyncDispose]());
+
+    for (const name of cases) {
+      test(`${name} passes or ends with an error that tells of the break, ${brokenLoops} times`, async (t) => {
+        // A soak goes on after failures, and is asked only to come to its end.
+        const options = name.endsWith("_soak") ? ["-soak_max_failures", "1000"] : [];
+        const runs = await runLoop(mesh, folder, name, brokenLoops, options);
+        const others = runs.filter((end) => end !== "ok" && !tellsOfBreak.test(end));
+        tellVerdict(t, {
+          passed: runs.length - others.length,
+          of: runs.length,
+          notPassed: others.map((end) => `${name}: ${end}`),
+        });
+        assert.deepEqual(others, []);
+      });
+    }
+
+    test("connections did break", async () => {
+      const { text } = await mesh.remora("logs", "deploy/interop", "-n", "interop-resets");
+      assert.match(text, /reset after/);
+    });
+  });
 });
+
+/** Runs one case in the client's pod, again and again: how each run ended, `ok` or its last words. */
+async function runLoop(
+  mesh: Mesh,
+  folder: string,
+  name: string,
+  loops: number,
+  options: readonly string[] = [],
+): Promise<readonly string[]> {
+  const where = "-server_host interop -server_port 10000";
+  const client = `${folder}/client ${where} -test_case ${name} ${options.join(" ")}`;
+  const once = `out=$(timeout 60 ${client} 2>&1) && echo ok || echo "$out" | tail -n 1`;
+  const loop = ["sh", "-c", `for i in $(seq ${loops}); do ${once}; done`];
+  const { text } = await mesh.exec("deploy/client", loop, { timeoutMillis: 600_000 });
+  const runs = text.trimEnd().split("\n");
+  assert.equal(runs.length, loops, text);
+  return runs;
+}
+
+function verdictOf(name: string, runs: readonly string[]): Verdict {
+  const failed = runs.filter((end) => end !== "ok");
+  const notPassed = failed.map((end) => `${name}: ${end}`);
+  return { passed: runs.length - failed.length, of: runs.length, notPassed };
+}
 
 async function accepts(port: number): Promise<void> {
   const socket = connect(port, "127.0.0.1");
   await once(socket, "connect");
   socket.destroy();
-}
-
-/** A port that says nothing: that it speaks HTTP/2 has to be found out. */
-function pods(server: string): string {
-  return `
-apiVersion: v1
-kind: Namespace
-metadata: { name: interop, labels: { remora.dev/inject: enabled } }
----
-apiVersion: v1
-kind: Service
-metadata: { name: interop, namespace: interop }
-spec:
-  selector: { app: interop }
-  ports: [{ port: 10000 }]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: interop, namespace: interop }
-spec:
-  selector: { matchLabels: { app: interop } }
-  template:
-    metadata: { labels: { app: interop } }
-    spec:
-      containers:
-        - name: server
-          command: ["${server}", "-port", "10000"]
-          readinessProbe: { tcpSocket: { port: 10000 }, periodSeconds: 1 }
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: client, namespace: interop }
-spec:
-  selector: { matchLabels: { app: client } }
-  template:
-    metadata: { labels: { app: client } }
-    spec:
-      containers:
-        - name: client
-          command: ["sleep", "infinity"]
-`;
 }
