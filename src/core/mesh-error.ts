@@ -61,6 +61,11 @@ export class MeshError extends Error {
   }
 }
 
+/** What is refused while the process sheds load; nothing has acted on it. */
+export function overloaded(): MeshError {
+  return new MeshError("overloaded", "the sidecar is short of memory", { retry: "unprocessed" });
+}
+
 /** Keeps a MeshError as it is; anything else becomes `internal` with the original as its cause. */
 export function toMeshError(error: unknown, side: ErrorSide = "proxy"): MeshError {
   if (error instanceof MeshError) return error;

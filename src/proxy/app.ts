@@ -23,12 +23,13 @@ import { statusPort } from "./ports.ts";
 import { releaseWhenQuiet } from "./status/memory.ts";
 import { statusPages } from "./status/pages.ts";
 import { askApplication } from "./status/probe-relay.ts";
-import { createReadiness } from "./status/readiness.ts";
+import { createReadiness, type Readiness } from "./status/readiness.ts";
 import { type Pages, servePages } from "./status/respond.ts";
 import { createScrape, privateMemoryBytes } from "./status/scrape.ts";
 import { createDataPathFamilies, listFamilies } from "./telemetry/families.ts";
 import { createMeters } from "./telemetry/meter.ts";
 import { anyHost, listenTcp, loopbackHosts } from "./transport/listen.ts";
+import { createOverload, type Overload } from "./transport/overload.ts";
 import { Wire, type WireContext } from "./transport/wire.ts";
 import { createWireContext, startTicking } from "./transport/wire-context.ts";
 import type { Workload } from "./workload.ts";
@@ -61,12 +62,14 @@ export async function startProxy(
   const workload = describeWorkload(config, platform, credentials, discovery);
   const lateness = watchLoop(wires, platform.clock);
   releaseWhenQuiet(wires);
+  const overload = watchOverload(readiness, platform.log);
 
   let dataPath: DataPath | undefined;
   const metrics = createScrape([
     ...listFamilies(workload.meters.families),
     ...discovery.families,
     ...connectionFamilies(wires, () => dataPath?.upstreams.connections ?? 0),
+    shedFamily(overload),
     ...processFamilies(credentials, lateness),
   ]);
   const probes = config.REMORA_PROBES;
@@ -101,6 +104,7 @@ export async function startProxy(
       trustDomain: config.REMORA_TRUST_DOMAIN,
       tls: credentials.tls,
       log: platform.log,
+      overload,
       originalDestination: platform.originalDestination,
       outboundHosts: loopbackHosts(),
       inboundHost: anyHost(),
@@ -232,6 +236,25 @@ function listenAdmin(
 function servePage(socket: Socket, pages: Pages, wires: WireContext): void {
   const acceptor = servePages(pages);
   void new Wire(wires, { socket, side: "local" }, (host) => createHttp1Server(host, acceptor));
+}
+
+/** A pod that sheds load is not ready: its peers go to others meanwhile. */
+function watchOverload(readiness: Readiness, log: Log): Overload {
+  let relieved = (): void => {};
+  return createOverload((shedding) => {
+    log.warn({ shedding }, shedding ? "short of memory, refusing new work" : "memory is enough");
+    if (shedding) relieved = readiness.require("memory");
+    else relieved();
+  });
+}
+
+function shedFamily({ shed }: Overload): MetricFamily {
+  return computed(
+    "remora_load_shed_total",
+    "What was refused or closed for want of memory",
+    () => Object.entries(shed).map(([what, value]) => ({ labels: { what }, value })),
+    "counter",
+  );
 }
 
 function connectionFamilies(wires: WireContext, pooled: () => number): MetricFamily[] {

@@ -14,6 +14,7 @@ import { serveOutbound } from "./outbound/serve.ts";
 import { inboundPort, meshPort, outboundPort } from "./ports.ts";
 import { LearnedProtocols } from "./transport/learned-protocols.ts";
 import { type Listener, listenTcp, listenTls } from "./transport/listen.ts";
+import { createOverload, type Overload } from "./transport/overload.ts";
 import type { WireContext } from "./transport/wire.ts";
 import type { Workload } from "./workload.ts";
 
@@ -24,6 +25,8 @@ export interface DataPathOptions {
   readonly tls: Watch<WorkloadTls | undefined>;
   readonly wires: WireContext;
   readonly log: Log;
+  /** Refuses new work when memory runs out; an own one when there is none. */
+  readonly overload?: Overload;
   readonly originalDestination: (socket: Socket) => SocketAddress | undefined;
   /** Where the application's connections are redirected to: the loopback addresses. */
   readonly outboundHosts: readonly string[];
@@ -44,7 +47,9 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
   const { workload, wires, log, trustDomain, originalDestination } = options;
   const upstreams = new Upstreams(createDialler(workload, wires));
   wires.tickers.add(() => upstreams.tick());
-  const shared = { workload, upstreams, wires, originalDestination };
+  const overload = options.overload ?? createOverload();
+  wires.tickers.add(() => overload.tick(wires.wires));
+  const shared = { workload, upstreams, wires, originalDestination, overload };
   const pickers = new Pickers();
   const outbound = { ...shared, pickers, learned: new LearnedProtocols() };
   const inbound = { ...shared, trustDomain, log, learned: new LearnedProtocols() };
@@ -52,12 +57,12 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
   const listeners: Listener[] = [];
   for (const host of options.outboundHosts) {
     const serve = (socket: Socket): void => void serveOutbound(socket, outbound);
-    listeners.push(await listenTcp({ host, port: outboundPort }, serve));
+    listeners.push(await listenTcp({ host, port: outboundPort }, serve, overload));
   }
   const host = options.inboundHost;
   const serve = (socket: Socket): void => void servePlain(socket, inbound);
-  listeners.push(await listenTcp({ host, port: inboundPort }, serve));
-  listeners.push(await listenMesh(options, (socket) => serveMesh(socket, inbound)));
+  listeners.push(await listenTcp({ host, port: inboundPort }, serve, overload));
+  listeners.push(await listenMesh(options, overload, (socket) => serveMesh(socket, inbound)));
   drainUntrusted(options.tls, wires, log);
 
   return {
@@ -72,13 +77,14 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
 
 async function listenMesh(
   options: DataPathOptions,
+  overload: Overload,
   onSocket: (socket: Parameters<typeof serveMesh>[0]) => void,
 ): Promise<Listener> {
   const { tls, log, inboundHost, workload } = options;
   const failed = workload.meters.families.handshakes.series("inbound", "failed");
   const context = tls.current()?.serverOptions ?? {};
   const listener = await listenTls(
-    { host: inboundHost, port: meshPort, context },
+    { host: inboundHost, port: meshPort, context, admission: overload },
     onSocket,
     (error, socket) => {
       failed.value += 1;

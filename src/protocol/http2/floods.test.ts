@@ -182,6 +182,18 @@ test("a peer that does not read our answers is cut off", () => {
   assert.equal(engine.stats.floods["queuedControlFrames"], 1);
 });
 
+test("a peer that asks and asks without reading what it is answered is cut off", () => {
+  const { host, engine } = serve({}, (request) =>
+    request.response.head({ status: 204, headers: [] }, true),
+  );
+  for (let n = 0; n <= defaultLimits.queuedControlFrames; n += 1) {
+    assert.equal(host.closed, false);
+    engine.receive(headers(n * 2 + 1, get, true));
+  }
+  assert.equal(host.closed, true);
+  assert.equal(engine.stats.floods["queuedControlFrames"], 1);
+});
+
 test("a header block that stops half-way is given up", () => {
   const { sends, host, engine } = serve();
   sends(frame(1, 0, 1, plainBlock(get)));

@@ -41,8 +41,8 @@ export interface Http2Limits {
   /** Default 100. */
   readonly ignoredFramesPerSecond: number;
   /**
-   * Answers (acks, resets, window updates) waiting for a peer that does not read (CVE-2019-9517).
-   * Default 1000, 17 KB: no healthy peer causes as many between two flushes.
+   * Heads and answers to frames (acks, resets, window updates) waiting for a peer that does not read (CVE-2019-9517).
+   * Default 1000: an honest peer opens no stream beyond its 200 before it has read how others ended.
    */
   readonly queuedControlFrames: number;
   /** Header list as it will be stored: name + value + 32 per field (RFC 9113 6.5.2). Default 64 KiB. */

@@ -29,7 +29,7 @@ export class Sender {
   window: number = DEFAULT_WINDOW;
   initialWindow: number = DEFAULT_WINDOW;
   maxFrameSize: number = DEFAULT_MAX_FRAME_SIZE;
-  /** Answers written since the transport was last empty. */
+  /** Heads and answers to frames that were written since the transport was last empty. */
   controlFrames = 0;
   /** Nothing may be written any more. */
   muted = false;
@@ -95,6 +95,7 @@ export class Sender {
       out.length = start;
       this.#splitBlock(block, streamId, flags);
     }
+    this.controlFrames += 1;
     this.#host.wantFlush();
   }
 

@@ -4,6 +4,7 @@ import type { SocketAddress } from "../../core/address.ts";
 import type { Log } from "../../core/log.ts";
 import type { Upstreams } from "../balance/upstreams.ts";
 import type { LearnedProtocols } from "../transport/learned-protocols.ts";
+import type { Overload } from "../transport/overload.ts";
 import type { WireContext } from "../transport/wire.ts";
 import type { Workload } from "../workload.ts";
 
@@ -13,6 +14,7 @@ export interface InboundContext {
   /** Connections to the application itself. */
   readonly upstreams: Upstreams;
   readonly wires: WireContext;
+  readonly overload: Overload;
   readonly learned: LearnedProtocols;
   readonly originalDestination: (socket: Socket) => SocketAddress | undefined;
   readonly log: Log;

@@ -1,7 +1,7 @@
 /** The exchanges of one client with the application: each is authorized, forwarded, re-checked, recorded. */
 import type { PolicySnapshot } from "../../api/authorization.ts";
 import { formatAddress } from "../../core/address.ts";
-import { MeshError } from "../../core/mesh-error.ts";
+import { MeshError, overloaded } from "../../core/mesh-error.ts";
 import type {
   HeaderList,
   RequestAcceptor,
@@ -160,6 +160,10 @@ export class InboundExchanges implements RelayOwner {
 
   /** Sends the exchange to the application; the permit is the proof that it may. */
   #forward(relay: Relay, target: Target, _permit: Permit): void {
+    if (!this.#context.overload.admitExchange(this.#live.size - 1)) {
+      relay.fail(overloaded(), this.client.peer === undefined ? [] : unprocessed);
+      return;
+    }
     const { peer } = this.client;
     if (peer !== undefined && target.protocol !== "opaque") {
       addClientIdentity(relay.head.headers, peer);

@@ -44,7 +44,7 @@ function acceptHttp(
   context: OutboundContext,
 ): OutboundHttp {
   const { origDst, client, service } = detected;
-  const { workload, upstreams, pickers } = context;
+  const { workload, upstreams, overload, pickers } = context;
   const key = `${service}|${formatAddress(origDst)}`;
   // Looked up again for every request: a long-lived connection must see new endpoints and forget old ones.
   const current = (): Destination =>
@@ -52,6 +52,7 @@ function acceptHttp(
   return new OutboundHttp({
     workload,
     upstreams,
+    overload,
     client,
     service,
     protocol,

@@ -1,6 +1,6 @@
 /** The requests of one application connection: each is routed to an endpoint of its destination by itself. */
 import { formatAddress } from "../../core/address.ts";
-import { type ErrorCode, MeshError } from "../../core/mesh-error.ts";
+import { type ErrorCode, MeshError, overloaded } from "../../core/mesh-error.ts";
 import type {
   MessageReader,
   MessageWriter,
@@ -22,6 +22,7 @@ import {
 import { Recorder } from "../http/record.ts";
 import { Relay, type RelayOwner } from "../http/relay.ts";
 import { isGrpc } from "../http/rescue.ts";
+import type { Overload } from "../transport/overload.ts";
 import type { Workload } from "../workload.ts";
 
 /** Endpoints that one request is offered to before it fails; beyond that the service is down, not a pod. */
@@ -30,6 +31,7 @@ const maxAttempts = 3;
 export interface OutboundHttpOptions {
   readonly workload: Workload;
   readonly upstreams: Upstreams;
+  readonly overload: Overload;
   readonly client: string;
   /** `namespace/name` for metrics. */
   readonly service: string;
@@ -63,7 +65,8 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     const attempt: Attempt = { load: undefined, tried: undefined };
     relay.tag = attempt;
     stripMeshHeaders(head.headers);
-    this.#send(relay, attempt);
+    if (this.#options.overload.admitExchange(0)) this.#send(relay, attempt);
+    else relay.fail(overloaded());
     return relay.request;
   }
 

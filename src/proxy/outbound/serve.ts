@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import type { SocketAddress } from "../../core/address.ts";
 import type { Upstreams } from "../balance/upstreams.ts";
 import type { LearnedProtocols } from "../transport/learned-protocols.ts";
+import type { Overload } from "../transport/overload.ts";
 import type { WireContext } from "../transport/wire.ts";
 import type { Workload } from "../workload.ts";
 import { acceptOutbound } from "./accept.ts";
@@ -19,6 +20,7 @@ export interface OutboundContext {
   readonly upstreams: Upstreams;
   readonly pickers: Pickers;
   readonly wires: WireContext;
+  readonly overload: Overload;
   readonly learned: LearnedProtocols;
   /** Where the application wanted to go, before it was redirected to us. */
   readonly originalDestination: (socket: Socket) => SocketAddress | undefined;

@@ -25,19 +25,31 @@ export interface ListenOptions {
   readonly port: number;
 }
 
+/** Asked for each connection that was accepted; one that may not come in is reset before anything is made for it. */
+export interface Admission {
+  admitConnection(): boolean;
+}
+
 /** The kernel's queue of connections that wait to be accepted; rollouts make bursts. */
 const backlog = 4_096;
 
 /** A peer that has not finished its handshake by then is cut off. */
 const handshakeTimeoutMillis = 10_000;
 
+/**
+ * Handshakes that may be under way at once. Each holds 50 KB and half a millisecond of CPU time, so honest clients
+ * would have to wait 128 ms before they lose a place.
+ */
+export const maxHandshakes = 256;
+
 export async function listenTcp(
   options: ListenOptions,
   onSocket: (socket: Socket) => void,
+  admission: Admission = everybody,
 ): Promise<Listener> {
   const server = createServer(
     { allowHalfOpen: true, pauseOnConnect: true, noDelay: true },
-    onSocket,
+    (socket) => (admission.admitConnection() ? onSocket(socket) : refuse(socket)),
   );
   await bind(server, options);
   return listenerOf(server);
@@ -45,25 +57,34 @@ export async function listenTcp(
 
 /** `onSocket` gets sockets whose peer proved possession of a key that chains to the trust bundle. */
 export async function listenTls(
-  options: ListenOptions & { readonly context: SecureContextOptions },
+  options: ListenOptions & {
+    readonly context: SecureContextOptions;
+    readonly admission?: Admission;
+  },
   onSocket: (socket: TLSSocket) => void,
   onHandshakeError: (error: Error, socket: TLSSocket) => void,
 ): Promise<TlsListener> {
-  const server = createTlsServer(
-    {
-      ...options.context,
-      // With half-open TLS sockets Node 26 keeps the descriptor of a peer that left without a closing alert.
-      allowHalfOpen: false,
-      requestCert: true,
-      rejectUnauthorized: true,
-      ALPNProtocols: ["h2"],
-      minVersion: "TLSv1.3",
-      noDelay: true,
-      handshakeTimeout: handshakeTimeoutMillis,
-    },
-    onSocket,
-  );
-  server.on("tlsClientError", onHandshakeError);
+  const server = createTlsServer({
+    ...options.context,
+    // With half-open TLS sockets Node 26 keeps the descriptor of a peer that left without a closing alert.
+    allowHalfOpen: false,
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: ["h2"],
+    minVersion: "TLSv1.3",
+    noDelay: true,
+    handshakeTimeout: handshakeTimeoutMillis,
+  });
+  const handshakes = new PendingHandshakes();
+  server.on("secureConnection", (socket) => {
+    handshakes.ended(socket);
+    onSocket(socket);
+  });
+  server.on("tlsClientError", (error, socket) => {
+    handshakes.ended(socket);
+    onHandshakeError(error, socket);
+  });
+  admitFirst(server, options.admission ?? everybody, handshakes);
   await bind(server, options);
   return {
     ...listenerOf(server),
@@ -86,6 +107,52 @@ function hasIpv6(): boolean {
   return Object.values(networkInterfaces()).some((addresses) =>
     addresses?.some(({ address }) => address === "::1"),
   );
+}
+
+const everybody: Admission = { admitConnection: () => true };
+
+function refuse(socket: Socket): void {
+  socket.on("error", () => {});
+  socket.resetAndDestroy();
+}
+
+/** Node's own listener makes a TLS session, 50 KB of it, for whoever gets as far as that. */
+function admitFirst(server: Server, admission: Admission, handshakes: PendingHandshakes): void {
+  const begin = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    if (!admission.admitConnection()) return refuse(socket);
+    handshakes.began(socket);
+    for (const listener of begin) Reflect.apply(listener, server, [socket]);
+  });
+}
+
+/**
+ * The connections whose handshake has begun. When there are too many, the oldest goes: an honest handshake takes
+ * milliseconds, so those that are old are not honest.
+ */
+class PendingHandshakes {
+  readonly #sockets = new Map<string, Socket>();
+
+  began(socket: Socket): void {
+    const key = keyOf(socket);
+    this.#sockets.set(key, socket);
+    socket.once("close", () => {
+      if (this.#sockets.get(key) === socket) this.#sockets.delete(key);
+    });
+    if (this.#sockets.size <= maxHandshakes) return;
+    const [oldest] = this.#sockets.values();
+    oldest?.destroy();
+  }
+
+  /** Of the same connection; the session is another object than the socket that began it. */
+  ended(session: Socket): void {
+    this.#sockets.delete(keyOf(session));
+  }
+}
+
+function keyOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
 async function bind(server: Server, options: ListenOptions): Promise<void> {

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createOverload, defaultOverloadLimits } from "./overload.ts";
+import type { Wire } from "./wire.ts";
+
+const { collectTicks, exchangesPerLook, exchangesWhileShedding } = defaultOverloadLimits;
+
+/** A process whose memory is what the test says, some of it garbage. */
+function scene() {
+  const process = { live: 0.3, garbage: 0, container: 0, collections: 0 };
+  const changes: boolean[] = [];
+  const overload = createOverload((shedding) => changes.push(shedding), {
+    heap: () => process.live + process.garbage,
+    memory: () => process.container,
+    collect() {
+      process.collections += 1;
+      process.garbage = 0;
+    },
+  });
+  return { process, overload, changes };
+}
+
+function idleWire(bytesRead: number, active = 0): { wire: Wire; closed: () => boolean } {
+  let closed = false;
+  const wire = {
+    isDownstream: true,
+    engine: { active },
+    socket: { bytesRead },
+    destroy: () => void (closed = true),
+  } as unknown as Wire;
+  return { wire, closed: () => closed };
+}
+
+test("with memory to spare everything is admitted", () => {
+  const { overload } = scene();
+  for (let n = 0; n < 1_000; n += 1) {
+    assert.ok(overload.admitConnection() && overload.admitExchange(100));
+  }
+  assert.deepEqual(overload.shed, { connection: 0, exchange: 0, idle: 0 });
+});
+
+test("garbage is collected before anybody is refused, and not again at once", () => {
+  const { process, overload } = scene();
+  process.garbage = 0.6;
+  assert.equal(overload.admitConnection(), true);
+  assert.equal(process.collections, 1);
+  process.garbage = 0.6;
+  assert.equal(overload.admitConnection(), false);
+  for (let tick = 0; tick < collectTicks; tick += 1) overload.tick([]);
+  assert.equal(process.collections, 2);
+  assert.equal(overload.shedding, false);
+});
+
+test("short of memory, new connections are refused and busy ones get no more requests", () => {
+  const { process, overload, changes } = scene();
+  process.live = 0.8;
+  assert.equal(overload.admitConnection(), false);
+  assert.equal(overload.admitExchange(exchangesWhileShedding), false);
+  assert.equal(overload.admitExchange(exchangesWhileShedding - 1), true);
+  assert.deepEqual(overload.shed, { connection: 1, exchange: 1, idle: 0 });
+  assert.deepEqual(changes, [true]);
+});
+
+test("a full heap refuses every request", () => {
+  const { process, overload } = scene();
+  process.live = 0.95;
+  for (let n = 0; n < exchangesPerLook; n += 1) overload.admitExchange(0);
+  assert.equal(overload.admitExchange(0), false);
+});
+
+test("a container near its limit sheds load too", () => {
+  const { process, overload } = scene();
+  process.container = 0.95;
+  assert.equal(overload.admitConnection(), false);
+});
+
+test("shedding ends when there is room, and not on its edge", () => {
+  const { process, overload, changes } = scene();
+  process.live = 0.8;
+  overload.tick([]);
+  process.live = 0.7;
+  overload.tick([]);
+  assert.equal(overload.shedding, true);
+  process.live = 0.5;
+  overload.tick([]);
+  assert.deepEqual(changes, [true, false]);
+});
+
+test("while load is shed, connections that say nothing are closed, the oldest first", () => {
+  const { process, overload } = scene();
+  process.live = 0.8;
+  const silent = [idleWire(0), idleWire(500), idleWire(0)];
+  const busy = idleWire(10, 1);
+  const wires = [busy, ...silent].map(({ wire }) => wire);
+  overload.tick(wires);
+  assert.ok(
+    silent.every(({ closed }) => !closed()),
+    "a tick must pass first",
+  );
+  overload.tick(wires);
+  assert.deepEqual(
+    silent.map(({ closed }) => closed()),
+    [true, true, false],
+  );
+  assert.equal(busy.closed(), false);
+  assert.equal(overload.shed.idle, 2);
+});
+
+test("a connection that spoke since the last tick is not idle", () => {
+  const { process, overload } = scene();
+  process.live = 0.8;
+  overload.tick([idleWire(0).wire]);
+  const again = idleWire(100);
+  overload.tick([again.wire]);
+  assert.equal(again.closed(), false);
+});

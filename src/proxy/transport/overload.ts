@@ -1,0 +1,164 @@
+/** Load shed: near the end of the memory that the sidecar may have, new work is refused so that the rest lives on. */
+import { getHeapStatistics } from "node:v8";
+import type { Reset } from "../../protocol/exchange.ts";
+import type { Wire } from "./wire.ts";
+
+export interface OverloadLimits {
+  /**
+   * Share of V8's heap above which the sidecar sheds load: no new connections, no more requests from connections that
+   * have several, and idle connections are closed. Default 0.75: what arrives between two looks must fit into the rest.
+   */
+  readonly heapShare: number;
+  /** Share of the heap above which every request is refused. Default 0.9: a collection still needs room. */
+  readonly fullShare: number;
+  /** The same as `heapShare` for the container's memory, where it has a limit. Default 0.9: the kernel kills above. */
+  readonly memoryShare: number;
+  /** Requests that a connection may have open while load is shed. Default 4: one HTTP/1 client never notices. */
+  readonly exchangesWhileShedding: number;
+  /** Shedding ends below this part of a share. Default 0.9, so that it does not end and begin all the time. */
+  readonly relief: number;
+  /** Requests between two looks at the heap, which cost 3 µs each. Default 32: their largest heads are 2 MB. */
+  readonly exchangesPerLook: number;
+  /** A look that sees garbage collects it at most once in so many ticks. Default 5: a collection takes 20-50 ms. */
+  readonly collectTicks: number;
+  /** Part of the connections idle for a second that is closed in each second of shedding, oldest first. Default 0.5. */
+  readonly idlePart: number;
+}
+
+export const defaultOverloadLimits: OverloadLimits = {
+  heapShare: 0.75,
+  fullShare: 0.9,
+  memoryShare: 0.9,
+  exchangesWhileShedding: 4,
+  relief: 0.9,
+  exchangesPerLook: 32,
+  collectTicks: 5,
+  idlePart: 0.5,
+};
+
+/** Where the readings come from; a test gives its own. */
+export interface MemorySource {
+  /** Of the heap in use, as a share of what V8 may take. */
+  heap(): number;
+  /** Of the container's memory; 0 when it has no limit. */
+  memory(): number;
+  collect(): void;
+}
+
+export interface Overload {
+  readonly shedding: boolean;
+  /** What was refused or closed so far. */
+  readonly shed: Readonly<Record<"connection" | "exchange" | "idle", number>>;
+  /** Asked for each new connection; false when it must be refused. */
+  admitConnection(): boolean;
+  /** Asked for each new request or tunnel; `running` is how many its connection has already. */
+  admitExchange(running: number): boolean;
+  /** A second has passed. */
+  tick(wires: Iterable<Wire>): void;
+}
+
+const closedForRoom: Reset = {
+  code: "overloaded",
+  http2Code: 0xb,
+  detail: "idle connection closed for want of memory",
+  unprocessed: true,
+};
+
+/** `onChange` hears when shedding begins and ends. */
+export function createOverload(
+  onChange: (shedding: boolean) => void = () => {},
+  source: MemorySource = processMemory(),
+  limits: OverloadLimits = defaultOverloadLimits,
+): Overload {
+  const shed = { connection: 0, exchange: 0, idle: 0 };
+  const idle = new IdleWires();
+  let shedding = false;
+  let full = false;
+  let ticksSinceCollection = limits.collectTicks;
+  let exchanges = 0;
+  const isAbove = (share: number, limit: number): boolean =>
+    share > (shedding ? limit * limits.relief : limit);
+  const isHeapFull = (): boolean => {
+    if (!isAbove(source.heap(), limits.heapShare)) return false;
+    // Garbage is no load: once in a while it is worth a pause to know.
+    if (ticksSinceCollection < limits.collectTicks) return true;
+    ticksSinceCollection = 0;
+    source.collect();
+    return isAbove(source.heap(), limits.heapShare);
+  };
+  const look = (): void => {
+    const now = isHeapFull() || isAbove(source.memory(), limits.memoryShare);
+    full = now && source.heap() > limits.fullShare;
+    if (now === shedding) return;
+    shedding = now;
+    onChange(now);
+  };
+  return {
+    get shedding() {
+      return shedding;
+    },
+    shed,
+    admitConnection() {
+      if (!shedding) look();
+      if (shedding) shed.connection += 1;
+      return !shedding;
+    },
+    admitExchange(running) {
+      exchanges += 1;
+      if (exchanges % limits.exchangesPerLook === 0) look();
+      const admitted = !shedding || (!full && running < limits.exchangesWhileShedding);
+      if (!admitted) shed.exchange += 1;
+      return admitted;
+    },
+    tick(wires) {
+      ticksSinceCollection += 1;
+      look();
+      if (shedding) shed.idle += idle.closeSome(wires, limits.idlePart);
+      else idle.forget();
+    },
+  };
+}
+
+/** Finds the connections that said nothing for a whole tick: a keep-alive client in use is only idle for moments. */
+class IdleWires {
+  #heard = new Map<Wire, number>();
+
+  /** Gives how many were closed. Wires come in the order in which they were opened. */
+  closeSome(wires: Iterable<Wire>, part: number): number {
+    const heard = new Map<Wire, number>();
+    const idle: Wire[] = [];
+    for (const wire of wires) {
+      if (!wire.isDownstream || wire.engine.active > 0) continue;
+      const { bytesRead } = wire.socket;
+      if (this.#heard.get(wire) === bytesRead) idle.push(wire);
+      heard.set(wire, bytesRead);
+    }
+    this.#heard = heard;
+    const oldest = idle.slice(0, Math.ceil(idle.length * part));
+    for (const wire of oldest) wire.destroy(closedForRoom);
+    return oldest.length;
+  }
+
+  forget(): void {
+    if (this.#heard.size > 0) this.#heard = new Map();
+  }
+}
+
+function processMemory(): MemorySource {
+  const limit = process.constrainedMemory();
+  const hasLimit = limit > 0 && limit < Number.MAX_SAFE_INTEGER;
+  // Reading it costs 20 µs and it moves slowly.
+  let reads = 0;
+  let share = 0;
+  return {
+    heap() {
+      const { used_heap_size: used, heap_size_limit: most } = getHeapStatistics();
+      return used / most;
+    },
+    memory() {
+      if (hasLimit && (reads += 1) % 16 === 1) share = process.memoryUsage.rss() / limit;
+      return share;
+    },
+    collect: () => globalThis.gc?.(),
+  };
+}
