@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createOverload, defaultOverloadLimits } from "./overload.ts";
 import type { Wire } from "./wire.ts";
 
-const { collectTicks, exchangesPerLook, exchangesWhileShedding } = defaultOverloadLimits;
+const { collectTicks, exchangesPerLook, exchangesWhileShedding, idleTicks } = defaultOverloadLimits;
 
 /** A process whose memory is what the test says, some of it garbage. */
 function scene() {
@@ -92,10 +92,10 @@ test("while load is shed, connections that say nothing are closed, the oldest fi
   const silent = [idleWire(0), idleWire(500), idleWire(0)];
   const busy = idleWire(10, 1);
   const wires = [busy, ...silent].map(({ wire }) => wire);
-  overload.tick(wires);
+  for (let tick = 0; tick < idleTicks; tick += 1) overload.tick(wires);
   assert.ok(
     silent.every(({ closed }) => !closed()),
-    "a tick must pass first",
+    "time must pass first",
   );
   overload.tick(wires);
   assert.deepEqual(
@@ -109,8 +109,12 @@ test("while load is shed, connections that say nothing are closed, the oldest fi
 test("a connection that spoke since the last tick is not idle", () => {
   const { process, overload } = scene();
   process.live = 0.8;
-  overload.tick([idleWire(0).wire]);
-  const again = idleWire(100);
-  overload.tick([again.wire]);
-  assert.equal(again.closed(), false);
+  const socket = { bytesRead: 0 };
+  const { wire, closed } = idleWire(0);
+  Object.assign(wire, { socket });
+  for (let tick = 0; tick < 3 * idleTicks; tick += 1) {
+    if (tick % idleTicks === 0) socket.bytesRead += 100;
+    overload.tick([wire]);
+  }
+  assert.equal(closed(), false);
 });

@@ -21,7 +21,9 @@ export interface OverloadLimits {
   readonly exchangesPerLook: number;
   /** A look that sees garbage collects it at most once in so many ticks. Default 5: a collection takes 20-50 ms. */
   readonly collectTicks: number;
-  /** Part of the connections idle for a second that is closed in each second of shedding, oldest first. Default 0.5. */
+  /** Ticks without a byte after which a connection counts as idle while load is shed. Default 5: keep-alives in use live. */
+  readonly idleTicks: number;
+  /** Part of the idle connections that is closed in each tick of shedding, the oldest first. Default 0.5. */
   readonly idlePart: number;
 }
 
@@ -33,6 +35,7 @@ export const defaultOverloadLimits: OverloadLimits = {
   relief: 0.9,
   exchangesPerLook: 32,
   collectTicks: 5,
+  idleTicks: 5,
   idlePart: 0.5,
 };
 
@@ -113,34 +116,38 @@ export function createOverload(
     tick(wires) {
       ticksSinceCollection += 1;
       look();
-      if (shedding) shed.idle += idle.closeSome(wires, limits.idlePart);
+      if (shedding) shed.idle += idle.closeSome(wires, limits);
       else idle.forget();
     },
   };
 }
 
-/** Finds the connections that said nothing for a whole tick: a keep-alive client in use is only idle for moments. */
+type Silences = Map<Wire, { readonly bytesRead: number; readonly ticks: number }>;
+
+/** Finds the connections that say nothing: a keep-alive client in use is only idle for moments. */
 class IdleWires {
-  #heard = new Map<Wire, number>();
+  #silent: Silences = new Map();
 
   /** Gives how many were closed. Wires come in the order in which they were opened. */
-  closeSome(wires: Iterable<Wire>, part: number): number {
-    const heard = new Map<Wire, number>();
+  closeSome(wires: Iterable<Wire>, { idleTicks, idlePart }: OverloadLimits): number {
+    const silent: Silences = new Map();
     const idle: Wire[] = [];
     for (const wire of wires) {
       if (!wire.isDownstream || wire.engine.active > 0) continue;
       const { bytesRead } = wire.socket;
-      if (this.#heard.get(wire) === bytesRead) idle.push(wire);
-      heard.set(wire, bytesRead);
+      const before = this.#silent.get(wire);
+      const ticks = before?.bytesRead === bytesRead ? before.ticks + 1 : 0;
+      silent.set(wire, { bytesRead, ticks });
+      if (ticks >= idleTicks) idle.push(wire);
     }
-    this.#heard = heard;
-    const oldest = idle.slice(0, Math.ceil(idle.length * part));
+    this.#silent = silent;
+    const oldest = idle.slice(0, Math.ceil(idle.length * idlePart));
     for (const wire of oldest) wire.destroy(closedForRoom);
     return oldest.length;
   }
 
   forget(): void {
-    if (this.#heard.size > 0) this.#heard = new Map();
+    if (this.#silent.size > 0) this.#silent = new Map();
   }
 }
 
