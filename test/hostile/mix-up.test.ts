@@ -21,7 +21,7 @@ import {
 import { startWiretap, type Wiretap } from "./mix-up/wiretap.ts";
 import { createRandom } from "./requests.ts";
 
-const requests = Number(process.env["REQUESTS"] ?? "100000");
+const requests = Number(process.env["REQUESTS"] ?? "60000");
 const seed = Number(process.env["SEED"] ?? "1");
 const clientsPerPod = 8;
 /** A cut of all connections costs tens of requests, so this leaves most of them whole. */

@@ -1,0 +1,41 @@
+/** Attacks on the mesh port by somebody without a certificate. */
+import tls from "node:tls";
+import type { Attacks } from "./attack.ts";
+
+const meshPort = 15_008;
+
+export const tlsAttacks: Attacks = {
+  /** Whole handshakes up to the certificate that is not there: each costs the sidecar a signature. */
+  "handshakes without a certificate": async (attack) => {
+    const run = async (): Promise<void> => {
+      while (!attack.over) {
+        const socket = await attack.connect({ deaf: true, port: meshPort });
+        if (socket === undefined) continue;
+        const session = tls.connect({ socket, rejectUnauthorized: false, ALPNProtocols: ["h2"] });
+        session.on("error", () => {});
+        session.resume();
+        await new Promise((resolve) => session.once("close", resolve));
+        attack.bytes += socket.bytesWritten;
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, run));
+  },
+  /** The first part of a ClientHello, and then nothing. */
+  "half handshakes": async (attack) => {
+    const hello = Buffer.from("1603010200010001fc0303", "hex");
+    const sockets = await attack.connectMany(1_000, { deaf: true, port: meshPort });
+    for (const socket of sockets) await attack.send(socket, hello);
+    await attack.linger();
+  },
+  "bytes that are no handshake": async (attack) => {
+    const run = async (): Promise<void> => {
+      while (!attack.over) {
+        const socket = await attack.connect({ port: meshPort });
+        if (socket === undefined) continue;
+        await attack.send(socket, "GET / HTTP/1.1\r\n\r\n");
+        socket.destroy();
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, run));
+  },
+};
