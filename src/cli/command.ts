@@ -21,6 +21,8 @@ export interface Command {
   readonly options: ParseArgsOptionsConfig;
   /** One line for each option, by its long name. */
   readonly optionHelp: Readonly<Record<string, string>>;
+  /** Words that the first argument can be, where they are few. */
+  readonly firstArguments?: readonly string[];
   /** Command lines that can be copied, each with a word on what it does. */
   readonly examples: readonly (readonly [line: string, effect: string])[];
   /** Gives the exit code. Throws a UserError for what a person can put right. */

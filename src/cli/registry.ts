@@ -2,6 +2,7 @@
 import type { Command } from "./command.ts";
 import { applyCommand } from "./commands/apply.ts";
 import { checkCommand } from "./commands/check.ts";
+import { createCompletionCommand } from "./commands/completion.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { downCommand } from "./commands/down.ts";
 import { execCommand } from "./commands/exec.ts";
@@ -43,7 +44,7 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     title: "remora itself",
-    commands: [versionCommand],
+    commands: [versionCommand, createCompletionCommand(() => commands)],
   },
 ];
 

@@ -13,7 +13,7 @@ const maxPenaltyMillis = 30_000;
 
 export interface EndpointReport {
   readonly address: string;
-  /** `namespace/pod`. */
+  /** `namespace/name` of what the pod belongs to. */
   readonly workload: string;
   /** Null when it is reached in plaintext. */
   readonly identity: string | null;
