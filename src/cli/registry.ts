@@ -9,6 +9,7 @@ import { execCommand } from "./commands/exec.ts";
 import { injectCommand } from "./commands/inject.ts";
 import { installCommand } from "./commands/install.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { policyExplainCommand } from "./commands/policy-explain.ts";
 import { proxyCommands } from "./commands/proxy.ts";
 import { psCommand } from "./commands/ps.ts";
 import { uninstallCommand } from "./commands/uninstall.ts";
@@ -36,7 +37,14 @@ export const commandGroups: readonly CommandGroup[] = [
   },
   {
     title: "A mesh on a cluster",
-    commands: [checkCommand, installCommand, upgradeCommand, uninstallCommand, injectCommand],
+    commands: [
+      checkCommand,
+      installCommand,
+      upgradeCommand,
+      uninstallCommand,
+      injectCommand,
+      policyExplainCommand,
+    ],
   },
   {
     title: "One pod's sidecar, there or here",

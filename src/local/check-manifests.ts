@@ -4,6 +4,7 @@ import type { InjectionOptions } from "../../injector/options.ts";
 import type { KnownObject, Namespace } from "../api/kubernetes.ts";
 import type { ManifestObject, Manifests } from "../control/manifests/parse.ts";
 import { formatProblem } from "../control/manifests/problem.ts";
+import { checkPolicy } from "../control/model/check-policy.ts";
 import { admitPod } from "./admission.ts";
 import { systemNamespace } from "./control-plane.ts";
 import { createPod, readWorkload } from "./workload.ts";
@@ -35,7 +36,29 @@ export function checkManifests(
     warnings.push(...verdict.warnings.map((reason) => place(item, "warning", reason)));
     meshed ||= verdict.meshed;
   }
+  warnings.push(...policyWarnings(manifests.objects, objects));
   return { problems, warnings, meshed };
+}
+
+/** What policies do not do among the pods that there will be. */
+function policyWarnings(
+  items: readonly ManifestObject[],
+  objects: readonly KnownObject[],
+): readonly string[] {
+  const services = objects.filter((object) => object.kind === "Service");
+  const pods = objects.flatMap((object) => {
+    const workload = readWorkload(object);
+    return workload === undefined ? [] : [createPod(workload, "x", "")];
+  });
+  const surroundings = { pods, services, rootNamespace: systemNamespace };
+  return items.flatMap((item) => {
+    const { object } = item;
+    if (object.kind !== "AuthorizationPolicy" && object.kind !== "MeshPolicy") return [];
+    const name = `${object.kind} ${JSON.stringify(object.metadata.name)}`;
+    return checkPolicy(object, surroundings).map(({ reason, hint }) =>
+      place(item, "warning", `${name}: ${reason}`, hint),
+    );
+  });
 }
 
 const sound: ManifestVerdict = { problems: [], warnings: [], meshed: false };
@@ -60,6 +83,11 @@ function checkObject(
   return { problems: [], warnings: admission.warnings, meshed: admission.meshed };
 }
 
-function place(item: ManifestObject, severity: "error" | "warning", reason: string): string {
-  return formatProblem({ severity, file: item.file, line: item.line, reason });
+function place(
+  { file, line }: ManifestObject,
+  severity: "error" | "warning",
+  reason: string,
+  hint?: string,
+): string {
+  return formatProblem({ severity, file, line, reason, ...(hint === undefined ? {} : { hint }) });
 }

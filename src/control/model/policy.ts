@@ -39,6 +39,17 @@ export function policyScope(policy: AuthorizationPolicy, rootNamespace: string):
   return namespaceOf(policy) === rootNamespace ? Scope.GLOBAL : Scope.NAMESPACE;
 }
 
+/** Whether the policy is about the pod, with a selector or without. */
+export function policyReaches(
+  policy: AuthorizationPolicy | MeshPolicy,
+  pod: Pod,
+  rootNamespace: string,
+): boolean {
+  if (policy.spec.selector !== undefined) return policySelects(policy, pod, rootNamespace);
+  const namespace = namespaceOf(policy);
+  return namespace === rootNamespace || namespace === (pod.metadata.namespace ?? "default");
+}
+
 /** Whether a policy with a selector finds the pod. */
 export function policySelects(
   policy: AuthorizationPolicy | MeshPolicy,

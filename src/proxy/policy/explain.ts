@@ -47,7 +47,7 @@ export function explain(
   const reader = new RequestReader();
   const readable = head !== undefined && reader.read(head, { host: true, path: true });
   const request = readable ? reader : undefined;
-  const unread = head === undefined ? "it is about HTTP requests" : reader.problem;
+  const unread = head === undefined ? notHttp : reader.problem;
   const policies = snapshot.policies.map((policy) => {
     const rules = policy.rules.map((rule) => whyNot(rule, policy.action, facts, request ?? unread));
     return {
@@ -64,6 +64,8 @@ export function explain(
     policies,
   };
 }
+
+const notHttp = "it is about HTTP requests";
 
 /** A few lines for a log. */
 export function summarize({ policies }: Explanation): string[] {
@@ -93,7 +95,7 @@ function whyNot(
   if (rule.request === undefined) return "";
   if (typeof request !== "string") return whyNoRequest(rule.request, action, request);
   // Bytes that are not HTTP may be what the rule is to keep away.
-  return action === "deny" ? "" : request;
+  return action === "deny" && request === notHttp ? "" : request;
 }
 
 const noConditions: PolicyMatch = {
