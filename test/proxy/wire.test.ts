@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import type { Engine, EngineHost, Reset } from "../../src/protocol/exchange.ts";
+import { createDirectWriter, unable, written } from "../../src/proxy/transport/direct-write.ts";
 import { createReceiveBuffer } from "../../src/proxy/transport/receive-buffer.ts";
-import { Wire } from "../../src/proxy/transport/wire.ts";
+import { Wire, type WireContext } from "../../src/proxy/transport/wire.ts";
 import { createWireContext } from "../../src/proxy/transport/wire-context.ts";
 
 /** Keeps what it was told. */
@@ -50,36 +52,142 @@ async function pair(t: TestContext): Promise<{ client: Socket; server: Socket }>
   return { client, server };
 }
 
+/** TLS with a shared key: this is about sockets, not about certificates. `client` is the connection below it. */
+async function tlsPair(t: TestContext): Promise<{ client: Socket; server: TLSSocket }> {
+  const common = { ciphers: "PSK-AES128-GCM-SHA256", maxVersion: "TLSv1.2" } as const;
+  const psk = Buffer.alloc(16, 1);
+  const listener = createTlsServer({ ...common, pskCallback: () => psk });
+  listener.listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as { port: number };
+  const client = connect({ port, host: "127.0.0.1" });
+  const session = connectTls({
+    ...common,
+    socket: client,
+    pskCallback: () => ({ psk, identity: "wire" }),
+    checkServerIdentity: () => undefined,
+  });
+  session.on("error", () => {});
+  const [[server]] = (await Promise.all([
+    once(listener, "secureConnection"),
+    once(session, "secureConnect"),
+  ])) as unknown as [[TLSSocket]];
+  t.after(() => {
+    client.destroy();
+    server.destroy();
+    listener.close();
+  });
+  return { client, server };
+}
+
 test("an accepted socket can be read into the shared buffer on this Node", async (t) => {
   const { server } = await pair(t);
-  assert.equal(
-    createReceiveBuffer().receiveInto(server, () => {}),
-    true,
-  );
+  assert.equal(createReceiveBuffer().receiveInto(server, { receive() {} }), true);
 });
 
-test("all that an engine writes in one turn leaves in one write, and is said to be flushed", async (t) => {
+test("an accepted socket can be written to without its stream on this Node", async (t) => {
   const { client, server } = await pair(t);
-  const wire = new Wire(
-    createWireContext(),
-    { socket: server, side: "downstream" },
-    (host) => new Probe(host),
-  );
-  let writes = 0;
-  const write = server.write.bind(server) as (...args: unknown[]) => boolean;
-  server.write = (...args: unknown[]) => {
-    writes += 1;
-    return write(...args);
-  };
-  for (const part of ["one ", "two ", "three"]) {
-    wire.out.appendLatin1(part);
-    wire.wantFlush();
-  }
+  const result = createDirectWriter().write(server, Buffer.from("straight"), () => {});
+  assert.equal(result, written);
   const [chunk] = (await once(client, "data")) as [Buffer];
-  assert.equal(chunk.toString(), "one two three");
-  assert.equal(writes, 1);
-  assert.ok(wire.engine.events.includes("flushed"));
+  assert.equal(chunk.toString(), "straight");
 });
+
+/** Contexts with the ways that a wire can write: on the socket's handle, and on a Node that hides it. */
+const contexts: readonly [string, () => WireContext][] = [
+  ["directly", createWireContext],
+  [
+    "through the stream",
+    () => ({
+      ...createWireContext(),
+      directWriter: { write: () => unable },
+      receiveBuffer: { receiveInto: () => false },
+    }),
+  ],
+];
+
+for (const [way, createContext] of contexts) {
+  test(`all that an engine writes in one turn leaves in one write ${way}, and is said to be flushed`, async (t) => {
+    const { client, server } = await pair(t);
+    const context = createContext();
+    const writes: number[] = [];
+    const { write } = context.directWriter;
+    const counting: WireContext = {
+      ...context,
+      directWriter: {
+        write: (socket, chunk, onWritten) => {
+          writes.push(chunk.length);
+          return write(socket, chunk, onWritten);
+        },
+      },
+    };
+    const options = { socket: server, side: "downstream" } as const;
+    const wire = new Wire(counting, options, (host) => new Probe(host));
+    for (const part of ["one ", "two ", "three"]) {
+      wire.out.appendLatin1(part);
+      wire.wantFlush();
+    }
+    const [chunk] = (await once(client, "data")) as [Buffer];
+    assert.equal(chunk.toString(), "one two three");
+    assert.deepEqual(writes, [13]);
+    assert.deepEqual(wire.engine.events, ["flushed"]);
+  });
+
+  test(`more than the kernel takes at once arrives whole and in order ${way}`, async (t) => {
+    const { client, server } = await pair(t);
+    const options = { socket: server, side: "downstream" } as const;
+    const wire = new Wire(createContext(), options, (host) => new Probe(host));
+    const total = 16 * 1024 * 1024;
+    const pattern = Buffer.from(Array.from({ length: 65_521 }, (_, at) => at % 251));
+    for (let sent = 0; sent < total; sent += pattern.length) {
+      wire.out.append(pattern);
+      wire.wantFlush();
+    }
+    wire.finish();
+    let seen = 0;
+    for await (const chunk of client as AsyncIterable<Buffer>) {
+      for (const byte of chunk) {
+        if (byte !== (seen % pattern.length) % 251) assert.fail(`byte ${seen} is ${byte}`);
+        seen += 1;
+      }
+    }
+    assert.equal(seen, Math.ceil(total / pattern.length) * pattern.length);
+    assert.equal(wire.engine.events.filter((event) => event !== "flushed").length, 0);
+    assert.equal(wire.engine.events.at(-1), "flushed");
+  });
+
+  test(`a write to a TLS peer that was reset ends the wire once ${way}`, async (t) => {
+    const { client, server } = await tlsPair(t);
+    const closed = Promise.withResolvers<Reset>();
+    const options = { socket: server, side: "upstream", onClosed: closed.resolve } as const;
+    const wire = new Wire(createContext(), options, (host) => new Probe(host));
+    wire.pauseReading();
+    client.resetAndDestroy();
+    await once(client, "close");
+    wire.out.append(Buffer.alloc(4_096));
+    wire.wantFlush();
+    assert.notEqual((await closed.promise).code, "upstream_closed");
+    assert.equal(wire.engine.events.length, 1);
+  });
+
+  test(`a write to a peer that was reset ends the wire once ${way}`, async (t) => {
+    const { client, server } = await pair(t);
+    const closed = Promise.withResolvers<void>();
+    const options = {
+      socket: server,
+      side: "downstream",
+      onClosed: () => closed.resolve(),
+    } as const;
+    const wire = new Wire(createContext(), options, (host) => new Probe(host));
+    wire.pauseReading();
+    client.resetAndDestroy();
+    await once(client, "close");
+    wire.out.append(Buffer.alloc(4_096));
+    wire.wantFlush();
+    await closed.promise;
+    assert.deepEqual(wire.engine.events, ["closed downstream_closed"]);
+  });
+}
 
 test("a paused wire reads nothing more, and a resumed one misses nothing", async (t) => {
   const { client, server } = await pair(t);

@@ -13,6 +13,7 @@ import { HeadBlock } from "./head-block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
 import { defaultLimits, FloodBudgets, type Http2Limits } from "./limits.ts";
 import {
+  CANCEL,
   COMPRESSION_ERROR,
   ENHANCE_YOUR_CALM,
   errorName,
@@ -148,7 +149,8 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
     this.ending = true;
     const reset: Reset = {
       code: this.#role.server ? "downstream_closed" : "upstream_closed",
-      http2Code: NO_ERROR,
+      // An exchange that was cut must not look whole to whoever this is passed on to.
+      http2Code: CANCEL,
       detail: "connection closed by the peer",
       unprocessed: false,
     };

@@ -3,6 +3,7 @@ import type { Clock } from "../../core/clock.ts";
 import { seconds } from "../../core/duration.ts";
 import { createBufferPool } from "../../protocol/buffer-pool.ts";
 import { createHttp2Stats } from "../../protocol/http2/stats.ts";
+import { createDirectWriter } from "./direct-write.ts";
 import { createReceiveBuffer } from "./receive-buffer.ts";
 import { createTurn } from "./turn.ts";
 import type { Wire, WireContext } from "./wire.ts";
@@ -11,6 +12,7 @@ export function createWireContext(): WireContext {
   return {
     turn: createTurn(),
     receiveBuffer: createReceiveBuffer(),
+    directWriter: createDirectWriter(),
     buffers: createBufferPool(),
     http2: createHttp2Stats(),
     wires: new Set<Wire>(),

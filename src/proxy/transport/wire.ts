@@ -5,8 +5,9 @@ import type { BufferPool } from "../../protocol/buffer-pool.ts";
 import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
 import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
 import type { Http2Stats } from "../../protocol/http2/stats.ts";
+import { type DirectWriter, unable, written } from "./direct-write.ts";
 import { connectionError } from "./node-error.ts";
-import type { ReceiveBuffer } from "./receive-buffer.ts";
+import type { ReceiveBuffer, Receiver } from "./receive-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
 import type { Flushable, Turn } from "./turn.ts";
 
@@ -14,6 +15,7 @@ import type { Flushable, Turn } from "./turn.ts";
 export interface WireContext {
   readonly turn: Turn;
   readonly receiveBuffer: ReceiveBuffer;
+  readonly directWriter: DirectWriter;
   /** Where output is gathered; a connection with nothing to say holds none of it. */
   readonly buffers: BufferPool;
   /** What all HTTP/2 connections count together: resets, refusals, and limits that ended one. */
@@ -42,7 +44,7 @@ const eagerFlushBytes = 256 * 1024;
 const lingerMillis = 5_000;
 
 /** A connected socket with an engine on top; the engine may be exchanged while no exchange has begun. */
-export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
+export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, Receiver {
   readonly out: ByteWriter;
   readonly socket: Socket;
   engine: E;
@@ -50,6 +52,8 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
   readonly #options: WireOptions;
   #queued = false;
   #writing = false;
+  /** The kernel has taken all, and the engine does not know it yet. */
+  #owesFlushed = false;
   #finishing = false;
   #closing = false;
   #gone = false;
@@ -88,10 +92,8 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
   }
 
   wantFlush(): void {
-    if (this.out.length >= eagerFlushBytes && !this.#writing) {
-      this.flush();
-      return;
-    }
+    // The engine is in the middle of its work: that its bytes have left it hears at the end of the turn.
+    if (this.out.length >= eagerFlushBytes && !this.#writing && !this.#gone) this.#send();
     if (this.#queued) return;
     this.#queued = true;
     this.#context.turn.queue(this);
@@ -100,15 +102,27 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
   flush(): void {
     this.#queued = false;
     if (this.#gone || this.#writing) return;
-    const out = this.out;
-    if (out.length === 0) {
-      this.#afterWrite();
+    if (this.out.length > 0) this.#send();
+    if (this.#owesFlushed) {
+      this.#owesFlushed = false;
+      this.engine.flushed();
+    }
+    this.#afterWrite();
+  }
+
+  #send(): void {
+    const { buffer } = this.out;
+    const chunk = this.out.take();
+    const { directWriter, buffers } = this.#context;
+    const result = directWriter.write(this.socket, chunk, this.#onWritten);
+    if (result === written) {
+      this.#owesFlushed = true;
+      buffers.give(buffer);
       return;
     }
     this.#writing = true;
-    const { buffer } = out;
     this.#lent = buffer;
-    this.socket.write(out.take(), this.#onWritten);
+    if (result === unable) this.socket.write(chunk, this.#onWritten);
   }
 
   /** Ours until the kernel has taken it: the next turn writes into another one. */
@@ -119,13 +133,8 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
     if (this.#lent !== undefined) this.#context.buffers.give(this.#lent);
     this.#lent = undefined;
     if (error || this.#gone) return;
-    if (this.out.length > 0) {
-      this.flush();
-      this.engine.flushed();
-      return;
-    }
-    this.engine.flushed();
-    this.#afterWrite();
+    this.#owesFlushed = true;
+    this.flush();
   };
 
   #afterWrite(): void {
@@ -170,19 +179,19 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable {
 
   #startReading(): void {
     const { socket } = this;
-    const receive = (chunk: Buffer): void => {
-      if (!this.#gone) this.engine.receive(chunk);
-    };
     // What a TLS socket decrypted together with the end of its handshake is already in the stream's buffer.
     const early = socket.read() as Buffer | null;
-    if (this.#context.receiveBuffer.receiveInto(socket, receive)) {
-      if (early !== null) receive(early);
+    const direct = this.#context.receiveBuffer.receiveInto(socket, this);
+    if (early !== null) this.receive(early);
+    if (direct) {
       socket.resume();
       socket.read(0);
-    } else {
-      if (early !== null) receive(early);
-      socket.on("data", receive);
-    }
+    } else socket.on("data", (chunk: Buffer) => this.receive(chunk));
+  }
+
+  receive(chunk: Buffer): void {
+    // A TLS session may hold more when what it gave first has ended the connection.
+    if (!this.#gone && !this.socket.destroyed) this.engine.receive(chunk);
   }
 
   /** A reset is passed on as a reset: FIN would make a cut transfer look like a whole one. */
