@@ -24,6 +24,31 @@ const programs = Object.fromEntries(
     .map((file) => [file.slice(0, -".ts".length), `src/bin/${file}`]),
 );
 
+/**
+ * What pino loads for its worker threads and never uses here: every module of Node costs a sidecar memory for as long as
+ * it lives and time at its start.
+ */
+const unusedByPino: Readonly<Record<string, string>> = {
+  "thread-stream": "module.exports = undefined",
+  worker_threads: "exports.isMainThread = true",
+  module: "exports.createRequire = () => require",
+  assert: "module.exports = (value, text) => { if (!value) throw new Error(text); }",
+};
+
+const leanPino: NonNullable<Options["esbuildPlugins"]>[number] = {
+  name: "lean-pino",
+  setup(build) {
+    build.onResolve({ filter: /^(thread-stream|worker_threads|module|assert)$/ }, (asked) => {
+      const isPino = /\/node_modules\/(pino|sonic-boom)\//.test(asked.importer);
+      return isPino ? { path: asked.path, namespace: "lean-pino" } : undefined;
+    });
+    build.onLoad({ filter: /.*/, namespace: "lean-pino" }, ({ path }) => ({
+      contents: unusedByPino[path] ?? "",
+      loader: "js",
+    }));
+  },
+};
+
 const options: Options = {
   entry: programs,
   format: "esm",
@@ -39,7 +64,7 @@ const options: Options = {
   removeNodeProtocol: false,
   // A program is one file: a pod then reads one file and Node's compile cache holds one entry.
   noExternal: [/.*/],
-  esbuildPlugins: [pruneKubernetesClient],
+  esbuildPlugins: [pruneKubernetesClient, leanPino],
   // V8 keeps a program's text for as long as it runs; names stay, so that stack traces can be read.
   esbuildOptions: (build) => {
     build.minifyWhitespace = true;

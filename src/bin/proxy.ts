@@ -1,6 +1,7 @@
 /** The sidecar, as a program. */
 import { systemClock } from "../core/clock.ts";
 import { ConfigError } from "../core/config-table.ts";
+import { seconds } from "../core/duration.ts";
 import { createLog } from "../core/log.ts";
 import { startProxy } from "../proxy/app.ts";
 import { type ProxyConfig, readProxyConfig } from "../proxy/config.ts";
@@ -31,8 +32,8 @@ async function run(config: ProxyConfig): Promise<void> {
     process.once("SIGTERM", stop);
     process.once("SIGINT", stop);
     await proxy.ready;
-    // Start-up leaves garbage that V8 would keep for as long as the pod is idle.
-    releaseMemory();
+    // Start-up leaves garbage that V8 would keep for as long as the pod is idle. Whoever waits for this pod comes first.
+    systemClock.after(seconds(1), () => releaseMemory());
     log.info({ startMillis: Math.round(performance.now()) }, "ready");
   } catch (error) {
     log.fatal({ err: error }, "cannot start");
