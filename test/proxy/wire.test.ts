@@ -111,13 +111,12 @@ for (const [way, createContext] of contexts) {
     const { client, server } = await pair(t);
     const context = createContext();
     const writes: number[] = [];
-    const { write } = context.directWriter;
     const counting: WireContext = {
       ...context,
       directWriter: {
         write: (socket, chunk, onWritten) => {
           writes.push(chunk.length);
-          return write(socket, chunk, onWritten);
+          return context.directWriter.write(socket, chunk, onWritten);
         },
       },
     };
