@@ -2,9 +2,13 @@
 import type { TestContext } from "node:test";
 
 export interface Verdict {
+  /** The judge's name, a key of `versions.ts`. */
+  readonly judge: string;
+  /** What was judged. */
+  readonly against: string;
   readonly passed: number;
   readonly of: number;
-  /** What is not passed, and why, where there is a reason. */
+  /** What did not pass, and why. */
   readonly notPassed: readonly string[];
 }
 
@@ -17,4 +21,20 @@ export function tellVerdict(context: TestContext, verdict: Verdict): void {
 /** Undefined for diagnostics that are no verdict. */
 export function readVerdict(message: string): Verdict | undefined {
   return message.startsWith(mark) ? (JSON.parse(message.slice(mark.length)) as Verdict) : undefined;
+}
+
+/** Joins the verdicts of one judge about one thing, in the order in which they came. */
+export function joinVerdicts(verdicts: readonly Verdict[]): readonly Verdict[] {
+  const rows = new Map<string, Verdict>();
+  for (const verdict of verdicts) {
+    const key = `${verdict.judge}\n${verdict.against}`;
+    const { passed = 0, of = 0, notPassed = [] } = rows.get(key) ?? {};
+    rows.set(key, {
+      ...verdict,
+      passed: passed + verdict.passed,
+      of: of + verdict.of,
+      notPassed: [...notPassed, ...verdict.notPassed],
+    });
+  }
+  return [...rows.values()];
 }

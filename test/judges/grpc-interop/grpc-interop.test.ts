@@ -40,6 +40,7 @@ const brokenLoops = Number(process.env["INTEROP_BROKEN_LOOPS"] ?? 5);
  */
 const tellsOfBreak = /code = Unavailable|code = Internal desc = unexpected EOF/;
 
+const judge = "gRPC interop (grpc-go)";
 const packages = ["google.golang.org/grpc/interop/client", "google.golang.org/grpc/interop/server"];
 
 describe("gRPC interoperability", { skip: findGo() === undefined ? noGo : false }, () => {
@@ -121,6 +122,8 @@ describe("gRPC interoperability", { skip: findGo() === undefined ? noGo : false 
         const runs = await runLoop(mesh, folder, name, brokenLoops, options);
         const others = runs.filter((end) => end !== "ok" && !tellsOfBreak.test(end));
         tellVerdict(t, {
+          judge,
+          against: "the same with an application that resets 1 % of its answers",
           passed: runs.length - others.length,
           of: runs.length,
           notPassed: others.map((end) => `${name}: ${end}`),
@@ -157,7 +160,8 @@ async function runLoop(
 function verdictOf(name: string, runs: readonly string[]): Verdict {
   const failed = runs.filter((end) => end !== "ok");
   const notPassed = failed.map((end) => `${name}: ${end}`);
-  return { passed: runs.length - failed.length, of: runs.length, notPassed };
+  const against = "two captured pods";
+  return { judge, against, passed: runs.length - failed.length, of: runs.length, notPassed };
 }
 
 async function accepts(port: number): Promise<void> {

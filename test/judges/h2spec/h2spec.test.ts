@@ -15,11 +15,12 @@ import type {
 import { createHttp2Server } from "../../../src/protocol/http2/server.ts";
 import { attachEngine } from "../../protocol-http2/socket-host.ts";
 import { buildGoJudge, findGo, noGo } from "../../support/go-judge.ts";
+import { tellVerdict } from "../verdict.ts";
 
 const skip = findGo() === undefined ? noGo : false;
 const commands = "github.com/summerwind/h2spec/cmd";
 
-test("the server engine passes every case of h2spec, strict ones too", { skip }, async () => {
+test("the server engine passes every case of h2spec, strict ones too", { skip }, async (t) => {
   const judge = await build("h2spec");
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     attachEngine(socket, (host) => createHttp2Server(host, helloAcceptor));
@@ -33,6 +34,13 @@ test("the server engine passes every case of h2spec, strict ones too", { skip },
     const where = ["-h", "127.0.0.1", "-p", String(port)];
     const output = await run(judge, [...where, "-o", "1", "--strict", "-j", report]);
     const result = readReport(readFileSync(report, "utf8"));
+    tellVerdict(t, {
+      judge: "h2spec",
+      against: "server engine",
+      passed: result.total - result.failed.length,
+      of: result.total,
+      notPassed: result.failed,
+    });
     assert.deepEqual(result.failed, [], output);
     assert.equal(result.total, 146);
   } finally {
@@ -41,7 +49,7 @@ test("the server engine passes every case of h2spec, strict ones too", { skip },
   }
 });
 
-test("the client engine passes every case of h2specd", { skip }, async () => {
+test("the client engine passes every case of h2specd", { skip }, async (t) => {
   const judge = await build("h2specd");
   const scratch = mkdtempSync(join(tmpdir(), "remora-h2specd-"));
   try {
@@ -55,6 +63,14 @@ test("the client engine passes every case of h2specd", { skip }, async () => {
     const where = ["-h", "127.0.0.1", "-f", "31000"];
     const output = await run(judge, [...where, "-o", "1", "--strict", "-e", client]);
     const summary = /(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed/.exec(output);
+    const [of = 0, passed = 0] = summary?.slice(1).map(Number) ?? [];
+    tellVerdict(t, {
+      judge: "h2specd",
+      against: "client engine",
+      passed,
+      of,
+      notPassed: passed === of ? [] : [output],
+    });
     assert.deepEqual(summary?.slice(1).map(Number), [57, 57, 0, 0], output);
   } finally {
     rmSync(scratch, { recursive: true, force: true });

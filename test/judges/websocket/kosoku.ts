@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const requirement = "kosoku==0.1.0";
+export const requirement = "kosoku==0.1.0";
 const start = "import sys; from kosoku._cli import main; sys.exit(main())";
 
 /** The interpreter that has pip, or undefined: `skip` a test with `noPip` then. */

@@ -24,7 +24,13 @@ test("every WebSocket case ends between two pods as it ends directly", options, 
   const meshed = await runBetweenPods(python, folder);
   const ids = Object.keys(direct);
   const other = ids.filter((id) => meshed[id] !== direct[id]);
-  tellVerdict(t, { passed: ids.length - other.length, of: ids.length, notPassed: other });
+  tellVerdict(t, {
+    judge: "kosoku (Autobahn cases)",
+    against: "two pods, as directly",
+    passed: ids.length - other.length,
+    of: ids.length,
+    notPassed: other,
+  });
   assert.deepEqual(meshed, direct);
 });
 

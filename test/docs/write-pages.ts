@@ -2,6 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { renderChartPage } from "./chart-page.ts";
 import { renderConfiguration } from "./configuration-page.ts";
+import { renderHttp1Rules } from "./http1-rules-page.ts";
 
 writeFileSync("docs/configuration.md", renderConfiguration());
+writeFileSync("docs/http1-rules.md", renderHttp1Rules());
 writeFileSync("charts/remora/README.md", renderChartPage());

@@ -1,0 +1,129 @@
+/** `npm run conformance`: every outside judge, as a table: what it is, what it judged, and how much passed. */
+import { existsSync } from "node:fs";
+import { run } from "node:test";
+import { parseArgs } from "node:util";
+import { formatTable } from "../../src/cli/table.ts";
+import { joinVerdicts, readVerdict, type Verdict } from "./verdict.ts";
+import { judgeVersion } from "./versions.ts";
+
+const usage = `Usage: npm run conformance [-- [--output json] [--loops N] [FILTER…]]
+
+Runs the outside judges and prints one row for each thing that each of them judged.
+
+  --output json   the same for machines
+  --loops N       how often each gRPC case runs (100)
+  FILTER          only test files whose path holds it, such as h2spec
+
+Examples:
+  npm run conformance
+  npm run conformance -- h2spec
+  npm run conformance -- --loops 20 --output json grpc
+`;
+
+/** Files whose tests tell verdicts, and files in which every test is one case of a judge. */
+const told = [
+  "test/judges/h2spec/h2spec.test.ts",
+  "test/judges/h2spec-mesh.test.ts",
+  "test/judges/h2spec-port.test.ts",
+  "test/judges/grpc-interop/grpc-interop.test.ts",
+  "test/mesh/protocols.test.ts",
+  "test/judges/websocket/websocket.test.ts",
+];
+const counted: Readonly<Record<string, readonly [judge: string, against: string]>> = {
+  "test/rfc/http1-rules.test.ts": ["RFC 9110 and 9112", "HTTP/1 through a pair of sidecars"],
+  "test/judges/spiffe/spiffe.test.ts": ["go-spiffe", "issued chains, handshakes both ways"],
+  "test/judges/xds/xds.test.ts": ["Istio's delta xDS client", "control"],
+  "test/capture/redirection.test.ts": ["nft", "redirection rules"],
+  "test/judges/helm/helm.test.ts": ["helm", "chart"],
+  "test/judges/kubeconform/kubeconform.test.ts": ["kubeconform", "chart"],
+  "test/judges/kube-score/kube-score.test.ts": ["kube-score", "chart"],
+};
+
+const options = readOptions();
+if (options !== undefined) process.exitCode = await judge(options);
+
+interface Options {
+  readonly json: boolean;
+  readonly files: readonly string[];
+}
+
+function readOptions(): Options | undefined {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      output: { type: "string", default: "table" },
+      loops: { type: "string", default: "100" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    return undefined;
+  }
+  process.env["INTEROP_LOOPS"] = values.loops;
+  process.env["INTEROP_BROKEN_LOOPS"] = values.loops;
+  process.env["GRPC_ROUNDS"] = values.loops;
+  const files = [...told, ...Object.keys(counted)]
+    .filter((file) => existsSync(file))
+    .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)));
+  return { json: values.output === "json", files };
+}
+
+async function judge({ json, files }: Options): Promise<number> {
+  const verdicts: Verdict[] = [];
+  for (const file of files) {
+    process.stderr.write(`${file} …\n`);
+    verdicts.push(...(await judgeFile(file)));
+  }
+  const rows = joinVerdicts(verdicts);
+  if (json) {
+    const all = rows.map((row) => ({ ...row, version: judgeVersion(row.judge) }));
+    process.stdout.write(`${JSON.stringify(all, undefined, 2)}\n`);
+  } else process.stdout.write(describe(rows));
+  return rows.length > 0 && rows.every(({ passed, of }) => passed === of) ? 0 : 1;
+}
+
+async function judgeFile(file: string): Promise<readonly Verdict[]> {
+  const found: Verdict[] = [];
+  const [judge, against] = counted[file] ?? [];
+  // Of the mesh's own tests only those are somebody else's judgement.
+  const only = file.startsWith("test/mesh/") ? { testNamePatterns: [/grpc-js|grpcio/] } : {};
+  const events = run({ files: [file], ...only });
+  events.on("test:diagnostic", ({ message }) => {
+    const verdict = readVerdict(message);
+    if (verdict !== undefined) found.push(verdict);
+  });
+  events.on("test:pass", ({ name, skip, details }) => {
+    if (details.type === "suite" || judge === undefined || against === undefined) return;
+    const notPassed = skip === undefined ? [] : [`${name}: skipped: ${String(skip)}`];
+    found.push({ judge, against, passed: skip === undefined ? 1 : 0, of: 1, notPassed });
+  });
+  events.on("test:fail", ({ name, details }) => {
+    if (details.type === "suite") return;
+    const why = details.error.message.split("\n", 1)[0] ?? "";
+    if (judge !== undefined && against !== undefined) {
+      found.push({ judge, against, passed: 0, of: 1, notPassed: [`${name}: ${why}`] });
+    } else process.stderr.write(`  failed: ${name}: ${why}\n`);
+  });
+  for await (const _event of events);
+  if (found.length > 0) return found;
+  return [{ judge: file, against: "-", passed: 0, of: 1, notPassed: ["it did not run"] }];
+}
+
+function describe(rows: readonly Verdict[]): string {
+  const table = rows.map(({ judge, against, passed, of }) => [
+    judge,
+    judgeVersion(judge),
+    against,
+    String(passed),
+    String(of),
+    // No failure in n bounds the rate of failures at 95 % confidence.
+    passed === of ? `< ${((3 / of) * 100).toPrecision(2)} %` : "",
+  ]);
+  const head = ["JUDGE", "VERSION", "AGAINST", "PASSED", "OF", "FAILURES BELOW"];
+  const missing = rows.flatMap(({ judge, against, notPassed }) =>
+    notPassed.map((what) => `  ${judge}, ${against}: ${what}\n`),
+  );
+  const rest = missing.length === 0 ? "" : `\nNot passed:\n${missing.join("")}`;
+  return `${formatTable([head, ...table])}${rest}`;
+}
