@@ -1,6 +1,7 @@
 /** Every command of `remora`, in the order of the help. A new one is one import and one line here. */
 import type { Command } from "./command.ts";
 import { applyCommand } from "./commands/apply.ts";
+import { caCommands } from "./commands/ca.ts";
 import { checkCommand } from "./commands/check.ts";
 import { createCompletionCommand } from "./commands/completion.ts";
 import { deleteCommand } from "./commands/delete.ts";
@@ -44,6 +45,7 @@ export const commandGroups: readonly CommandGroup[] = [
       uninstallCommand,
       injectCommand,
       policyExplainCommand,
+      ...caCommands,
     ],
   },
   {

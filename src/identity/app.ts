@@ -6,25 +6,18 @@ import { formatAddress, type SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import { type Millis, seconds } from "../core/duration.ts";
 import { listenHttpEndpoint } from "../core/http-endpoint.ts";
-import type { Log } from "../core/log.ts";
 import { createMetricsText } from "../core/metrics-text.ts";
 import { formatSpiffeId } from "../core/spiffe-id.ts";
-import { createWatch, type Watch } from "../core/watch.ts";
+import type { Watch } from "../core/watch.ts";
 import { createAnswer } from "./answer.ts";
 import { createAuthenticator } from "./authenticate.ts";
 import type { Authority } from "./authority.ts";
-import { openAuthority } from "./authority-files.ts";
 import type { IdentityConfig } from "./config.ts";
 import { certificateServiceDefinition, createCertificateHandler } from "./grpc-service.ts";
 import type { IssuePolicy } from "./issue.ts";
-import { openKeyFile } from "./jwks.ts";
-import { createIdentityMetrics } from "./metrics.ts";
+import { createIdentityMetrics, type IdentityMetrics } from "./metrics.ts";
 import { serveOwnCertificate } from "./serving-certificate.ts";
-
-export interface IdentityPlatform {
-  readonly clock: Clock;
-  readonly log: Log;
-}
+import { type IdentityPlatform, openSources, type Sources } from "./sources.ts";
 
 export interface RunningIdentity {
   readonly port: number;
@@ -48,71 +41,105 @@ const limits = {
   "grpc.keepalive_timeout_ms": 10_000,
 };
 
-/** Rejects when the authority, the keys or the addresses cannot be had. */
+/** Rejects when the addresses cannot be had, or what is in files; waits for what comes from the cluster. */
 export async function startIdentity(
   config: IdentityConfig,
   platform: IdentityPlatform,
 ): Promise<RunningIdentity> {
   const { clock, log } = platform;
-  const opened = openAuthority(config.caDirectory, config.trustDomain, clock.wallTime());
-  const authority = createWatch(opened.authority);
-  const authorityEnd = new Date(opened.authority.notAfter).toISOString();
-  log.info({ origin: opened.origin, notAfter: authorityEnd }, "certificate authority open");
-  const keys = openKeyFile(config.jwksFile, clock, log);
   const metrics = createIdentityMetrics();
-  metrics.setAuthorityEnd(opened.authority.notAfter);
-  const stopWarnings = warnBeforeEnd(authority, platform);
-  if (config.bundleFile !== undefined) writeBundle(config.bundleFile, opened.authority.rootPem);
-
-  const { trustDomain, namespace, serviceAccount } = config;
-  const own = serveOwnCertificate({
-    authority,
-    id: formatSpiffeId({ trustDomain, namespace, serviceAccount }),
-    dnsNames: config.dnsNames,
-    lifetime: config.leafLifetime,
-    clock,
-    log,
-  });
-  const policy: IssuePolicy = {
-    trustDomain,
-    leafLifetime: Math.min(config.leafLifetime, config.maxLifetime) as Millis,
-    maxLifetime: config.maxLifetime,
+  const state: { ready: boolean; authority: Watch<Authority> | undefined } = {
+    ready: false,
+    authority: undefined,
   };
-  const authenticate = createAuthenticator({
-    keys,
-    rules: { issuer: config.tokenIssuer, audience: config.tokenAudience },
-    review: undefined,
-    reviewRequired: false,
-    clock,
-    onUnconfirmed: () => {},
-  });
-  const server = new Server(limits);
-  const handler = createCertificateHandler(
-    createAnswer({ authenticate, policy, authority, clock }),
-    metrics,
-    log,
-  );
-  server.addService(certificateServiceDefinition, { createCertificate: handler });
-  let ready = true;
-  const isReady = (): boolean => ready && clock.wallTime() < authority.current().notAfter;
+  const isReady = (): boolean =>
+    state.ready && clock.wallTime() < (state.authority?.current().notAfter ?? 0);
   const text = createMetricsText(metrics.families);
+  // First of all, so that the kubelet sees a program that lives and waits.
   const http = await listenHttpEndpoint(config.metricsListen, text, isReady);
-  const port = await bind(server, config.listen, own.credentials).catch(async (error: unknown) => {
+  let sources: Sources | undefined;
+  try {
+    const opened = await openSources(config, platform, metrics);
+    sources = opened;
+    const { authority } = opened;
+    state.authority = authority;
+    const stopFollowing = followAuthority(authority, config, { ...platform, metrics });
+    const own = serveOwnCertificate({ authority, ...ownNames(config), clock, log });
+    const server = new Server(limits);
+    const answer = createAnswer({
+      authenticate: createAuthenticator({
+        keys: opened.keys,
+        rules: opened.rules,
+        review: opened.review,
+        reviewRequired: config.reviewMode === "require",
+        clock,
+        onUnconfirmed: metrics.unconfirmed,
+      }),
+      policy: createPolicy(config),
+      authority,
+      clock,
+    });
+    const createCertificate = createCertificateHandler(answer, metrics, log);
+    server.addService(certificateServiceDefinition, { createCertificate });
+    const port = await bind(server, config.listen, own.credentials);
+    state.ready = true;
+    return {
+      port,
+      metricsPort: http.port,
+      get rootPem() {
+        return authority.current().rootPem;
+      },
+      async close() {
+        state.ready = false;
+        await drain(server, config.drainTime, clock);
+        own.close();
+        stopFollowing();
+        await opened.close();
+        await http.close();
+      },
+    };
+  } catch (error) {
+    await sources?.close();
     await http.close();
     throw error;
-  });
+  }
+}
+
+function createPolicy({ trustDomain, leafLifetime, maxLifetime }: IdentityConfig): IssuePolicy {
   return {
-    port,
-    metricsPort: http.port,
-    rootPem: authority.current().rootPem,
-    async close() {
-      ready = false;
-      await drain(server, config.drainTime, clock);
-      own.close();
-      keys.close();
-      stopWarnings();
-      await http.close();
-    },
+    trustDomain,
+    leafLifetime: Math.min(leafLifetime, maxLifetime) as Millis,
+    maxLifetime,
+  };
+}
+
+function ownNames({
+  trustDomain,
+  namespace,
+  serviceAccount,
+  dnsNames,
+  leafLifetime,
+}: IdentityConfig) {
+  const id = formatSpiffeId({ trustDomain, namespace, serviceAccount });
+  return { id, dnsNames, lifetime: leafLifetime };
+}
+
+/** What else must know the authority: metrics, the bundle's file, and whoever reads the log. */
+function followAuthority(
+  authority: Watch<Authority>,
+  { bundleFile }: IdentityConfig,
+  platform: IdentityPlatform & { readonly metrics: IdentityMetrics },
+): () => void {
+  const take = (next: Authority): void => {
+    platform.metrics.setAuthority(next);
+    if (bundleFile !== undefined) writeBundle(bundleFile, next.rootPem);
+  };
+  take(authority.current());
+  const unsubscribe = authority.subscribe(take);
+  const stopWarnings = warnBeforeEnd(authority, platform);
+  return () => {
+    unsubscribe();
+    stopWarnings();
   };
 }
 

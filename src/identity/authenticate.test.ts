@@ -39,7 +39,7 @@ function createFixture(says: readonly ReviewOutcome[], more: Partial<Authenticat
   const clock = createFakeClock(start);
   const authenticate = createAuthenticator({
     keys,
-    rules: { issuer: "me", audience: "remora" },
+    rules: () => ({ issuer: "me", audience: "remora" }),
     review: async () => {
       counts.reviews += 1;
       return says[Math.min(counts.reviews, says.length) - 1] ?? { kind: "unavailable" };
@@ -141,7 +141,7 @@ for (const change of [{ namespace: "other" }, { serviceAccount: "api" }, { podUi
 }
 
 test("a token without a pod is refused where tokens must be bound to one", async () => {
-  const rules = { issuer: "me", audience: "remora", podBound: true };
+  const rules = () => ({ issuer: "me", audience: "remora", podBound: true });
   const { outcome } = createFixture([confirmed], { rules });
   assert.equal(await outcome(bearer(seconds(600), {})), "token_unbound");
   assert.equal(await outcome(bearer()), "web");

@@ -24,7 +24,8 @@ export type ReviewToken = (token: string) => Promise<ReviewOutcome>;
 
 export interface AuthenticatorOptions {
   readonly keys: TokenKeySource;
-  readonly rules: TokenRules;
+  /** Of the moment: an API server may get another issuer. */
+  readonly rules: () => TokenRules;
   /** Undefined where there is no API server: the signature alone decides. */
   readonly review: ReviewToken | undefined;
   /** Refuses when the API server does not answer; otherwise the signature decides meanwhile. */
@@ -76,14 +77,14 @@ function readBearer(
 async function checkSignature(
   token: string,
   keys: TokenKeySource,
-  rules: TokenRules,
+  rules: () => TokenRules,
   clock: Clock,
 ): Promise<TokenVerdict> {
-  const verdict = verifyToken(token, keys.current(), rules, clock.wallTime());
+  const verdict = verifyToken(token, keys.current(), rules(), clock.wallTime());
   if (verdict.kind === "accepted" || verdict.reason !== "token_unknown_key") return verdict;
   // The signer may have rotated since the keys were read.
   await keys.refresh();
-  return verifyToken(token, keys.current(), rules, clock.wallTime());
+  return verifyToken(token, keys.current(), rules(), clock.wallTime());
 }
 
 function isSameCaller(signed: Caller, reviewed: Caller): boolean {

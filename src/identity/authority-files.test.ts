@@ -116,7 +116,7 @@ const faults: readonly (readonly [string, (given: string, other: string) => void
   [
     "a root file of words",
     (given) => writeFileSync(join(given, "root-cert.pem"), "root"),
-    /not a file of PEM certificates/,
+    /the roots are not PEM certificates/,
   ],
   [
     "a chain that does not follow",

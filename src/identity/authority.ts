@@ -8,6 +8,9 @@ import { encodePem } from "../protocol/x509/pem.ts";
 export interface Authority {
   /** The fingerprint of the issuing certificate, to tell authorities apart in logs and metrics. */
   readonly id: string;
+  /** The fingerprint of the root that the chain ends in, and those of all roots. */
+  readonly root: string;
+  readonly roots: readonly string[];
   /** The certificates between leaf and root, nearest first, as PEM; empty when the root itself issues. */
   readonly intermediates: readonly string[];
   /** Every root as PEM, one text. */
@@ -44,6 +47,8 @@ export function createAuthority(parts: AuthorityParts, trustDomain: string): Aut
   const all = [...chain, root];
   return {
     id: certificateFingerprint(first.der),
+    root: certificateFingerprint(root.der),
+    roots: roots.map(({ der }) => certificateFingerprint(der)),
     intermediates: chain
       .filter((entry) => !roots.some((other) => other.der.equals(entry.der)))
       .map((entry) => encodePem("CERTIFICATE", entry.der)),

@@ -9,12 +9,27 @@ const needed = {
   REMORA_IDENTITY_TOKEN_ISSUER: "me",
 };
 
-test("three settings are enough", () => {
+test("in a cluster no setting is needed", () => {
+  const config = readIdentityConfig({});
+  assert.equal(config.caDirectory, undefined);
+  assert.equal(config.keyFile, undefined);
+  assert.equal(config.reviewMode, "prefer");
+  assert.equal(config.issuerMode, "own");
+  assert.notEqual(config.podName, "");
+});
+
+test("a key file needs the name of who signs by it", () => {
+  const { REMORA_IDENTITY_TOKEN_ISSUER: _, ...others } = needed;
+  assert.throws(() => readIdentityConfig(others), ConfigError);
+});
+
+test("without a cluster three settings are enough, and no token is reviewed", () => {
   const config = readIdentityConfig(needed);
   assert.deepEqual(config.listen, { ip: "::", port: 15_012 });
   assert.equal(config.leafLifetime, 3_600_000);
   assert.equal(config.tokenAudience, "remora");
   assert.equal(config.bundleFile, undefined);
+  assert.equal(config.reviewMode, "off");
   assert.equal(config.dnsNames.length, 2);
 });
 
@@ -29,7 +44,8 @@ test("every problem is reported at once", () => {
     REMORA_IDENTITY_DRAIN_TIME: "5",
     REMORA_IDENTITY_DNS_NAMES: "a,b c",
     REMORA_IDENTITY_LOG_LEVEL: "loud",
-    REMORA_IDENTITY_TOKEN_ISSUER: " ",
+    REMORA_IDENTITY_TOKEN_REVIEW: "perhaps",
+    REMORA_IDENTITY_ISSUER: "mine",
   };
   assert.throws(
     () => readIdentityConfig(bad),

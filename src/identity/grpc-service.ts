@@ -62,7 +62,7 @@ async function reply(
       return { error: { code: statusOf(code), details: code } };
     }
     const { id, serial, caller, notAfter, chain } = result;
-    metrics.issued();
+    metrics.issued(result.issuer, notAfter);
     const until = new Date(notAfter).toISOString();
     log.info({ id, serial, notAfter: until, peer, ...caller }, "certificate issued");
     const response = create(IstioCertificateResponseSchema, { certChain: [...chain] });

@@ -29,6 +29,8 @@ export type IssueResult =
       readonly caller: Caller;
       readonly serial: string;
       readonly notAfter: number;
+      /** Fingerprint of the certificate that issued it. */
+      readonly issuer: string;
       /** PEM: leaf, each intermediate, all roots in the last element (the layout of Istio's clients). */
       readonly chain: readonly string[];
     }
@@ -78,7 +80,15 @@ export function issueCertificate(
     uri: id,
   });
   const chain = [leaf, ...authority.intermediates, authority.rootPem];
-  return { kind: "issued", id, caller, serial: serial.toString("hex"), notAfter, chain };
+  return {
+    kind: "issued",
+    id,
+    caller,
+    serial: serial.toString("hex"),
+    notAfter,
+    issuer: authority.id,
+    chain,
+  };
 }
 
 function chooseLifetime(request: IssueRequest, policy: IssuePolicy): number {

@@ -60,7 +60,11 @@ export function openKeyFile(file: string, clock: Clock, log: Log): TokenKeySourc
 
 /** Keys of other kinds and uses are passed over; throws when nothing usable is left. */
 export function parseJwks(text: string): TokenKeys {
-  const set: unknown = JSON.parse(text);
+  return readJwks(JSON.parse(text));
+}
+
+/** The same for a set that is JSON no more. */
+export function readJwks(set: unknown): TokenKeys {
   const list = isObject(set) ? set["keys"] : undefined;
   if (!Array.isArray(list)) throw new TypeError("not a JWK Set: no array named keys");
   const keys = new Map<string, TokenKey>();

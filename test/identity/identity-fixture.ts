@@ -149,7 +149,7 @@ export async function failureOf(call: Promise<unknown>): Promise<readonly [strin
   return ["OK", ""];
 }
 
-function collectLog(): { readonly log: Log; readonly lines: () => readonly string[] } {
+export function collectLog(): { readonly log: Log; readonly lines: () => readonly string[] } {
   const stream = new PassThrough();
   const chunks: string[] = [];
   stream.on("data", (chunk: Buffer) => void chunks.push(chunk.toString()));
