@@ -12,8 +12,54 @@ export const sidecarNodeFlags: readonly string[] = [
   "--no-sparkplug",
 ];
 
+/** The init container's program ends before its heap could grow. */
+export const initNodeFlags: readonly string[] = ["--disable-warning=ExperimentalWarning"];
+
 /** One malloc arena instead of one per thread, and free pages go back to the kernel: 1.5 MB of an idle sidecar. */
 export const sidecarEnvironment: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: "1",
   MALLOC_TRIM_THRESHOLD_: "131072",
+};
+
+/** The image's folder of programs; V8's compiled code of them is in its folder `cache` (image/fill.ts). */
+export const imageFolder = "/opt/remora";
+
+export type ImageProgram = "proxy" | "init" | "identity" | "control" | "injector";
+
+/**
+ * What the runtime lets a program of the image do, beyond what the container does: no child process, no thread, no file
+ * but these. FFI can go around it, so only those get it that ask the kernel what Node has no call for.
+ */
+export function permissionFlags(program: ImageProgram, folder: string = imageFolder): string[] {
+  const { read, write, ffi } = permissions[program];
+  return [
+    "--permission",
+    "--allow-net",
+    ...(ffi ? ["--allow-ffi", "--disable-warning=PERM0003"] : []),
+    ...[folder, ...read].map((path) => `--allow-fs-read=${path}`),
+    // Without the right to write there Node does not even read it; the container's file system is read-only.
+    ...[`${folder}/cache`, ...write].map((path) => `--allow-fs-write=${path}`),
+  ];
+}
+
+interface Permissions {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  readonly ffi: boolean;
+}
+
+const secrets = "/var/run/secrets";
+/** Memory is read where the kernel tells it: of the process, and of its control group. */
+const kernel: readonly string[] = ["/proc", "/sys/fs/cgroup"];
+
+const permissions: Readonly<Record<ImageProgram, Permissions>> = {
+  proxy: {
+    read: [`${secrets}/remora`, "/var/run/remora", ...kernel],
+    write: ["/var/run/remora"],
+    ffi: true,
+  },
+  init: { read: kernel, write: [], ffi: true },
+  identity: { read: [secrets, ...kernel], write: [], ffi: false },
+  control: { read: [secrets, ...kernel], write: [], ffi: false },
+  injector: { read: [secrets, ...kernel], write: [], ffi: false },
 };

@@ -31,6 +31,30 @@ export async function buildCoreDns(): Promise<string> {
   return join(await buildGoJudge(module, ["github.com/coredns/coredns"], options), "coredns");
 }
 
+export type ClusterPrograms = Readonly<Record<KubernetesProgram | "etcd", string>>;
+
+/** All of them, in the order in which somebody may already wait for one. */
+export async function buildClusterPrograms(): Promise<ClusterPrograms> {
+  const etcd = await buildEtcd();
+  const [apiServer = ""] = await buildKubernetes("kube-apiserver");
+  const [kubectl = ""] = await buildKubernetes("kubectl");
+  const [manager = "", scheduler = "", kubelet = "", proxy = ""] = await buildKubernetes(
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+  );
+  return {
+    etcd,
+    "kube-apiserver": apiServer,
+    kubectl,
+    "kube-controller-manager": manager,
+    "kube-scheduler": scheduler,
+    kubelet,
+    "kube-proxy": proxy,
+  };
+}
+
 /** Kubernetes learns its version from the linker; without it clients take the cluster for an ancient one. */
 function versionFlags(module: string): string {
   const file = readFileSync(join(module, "go.mod"), "utf8");
