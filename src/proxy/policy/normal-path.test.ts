@@ -31,6 +31,8 @@ const normal: Readonly<Record<string, readonly [target: string, ...others: strin
   "/a%2fb;v=1": ["/a%2Fb;v=1", "/a%2Fb", "/a/b;v=1", "/a/b"],
   "/%2561dmin": ["/%2561dmin", "/admin"],
   "/a%252fb": ["/a%252fb", "/a/b"],
+  "/admin%20": ["/admin%20", "/admin"],
+  "/a%20b%20%20;c/d": ["/a%20b%20%20;c/d", "/a%20b/d"],
   "/100%25": ["/100%25"],
   "/100%25/a": ["/100%25/a"],
 };
@@ -66,6 +68,7 @@ const refused: readonly string[] = [
   "/%c0%af..%c0%afadmin",
   "/%c1%9c",
   "/..;/admin",
+  "/x/..%20/admin",
   "/public/..;x=1/admin",
   "/.;/admin",
   "/public/..%3b/admin",

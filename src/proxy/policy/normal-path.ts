@@ -2,7 +2,7 @@
  * The one form in which a path is judged and forwarded, and the other ways in which servers might read it.
  *
  *   /a/./b//c/../d   /a\b   /%61   →  /a/b/d   /a/b   /a        forwarded so
- *   /a%2Fb;v=1                     →  stays, and is also judged as /a/b, /a/b;v=1 and /a%2Fb
+ *   /a%2Fb;v=1   /a%20             →  stays, and is also judged as /a/b, /a/b;v=1 and /a%2Fb; as /a
  *   /%00   /a%2F..%2Fb   /..;/a    →  refused: no two servers need agree on what it is
  */
 
@@ -121,6 +121,7 @@ function decodeSlashes(path: string): string | undefined {
   return undefined;
 }
 
+/** And the blanks at the ends of segments, which some file systems do not see. */
 function dropParameters(path: string): string {
-  return path.replace(/;[^/]*/g, "");
+  return path.replace(/(?:%20)*(?:;[^/]*|(?=\/|$))/g, "");
 }

@@ -129,6 +129,8 @@ const adminTricks: readonly string[] = [
   "/%2561dmin",
   "/%252fadmin",
   "/x%252f..%252fadmin",
+  "/admin%20",
+  "/admin%20/users",
   "/admin%00",
   "/admin%00.css",
   "/admin%2500",
