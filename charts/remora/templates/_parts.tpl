@@ -79,6 +79,9 @@ spec:
             matchLabels: {{ toJson .root.Values.networkPolicy.metricsFrom }}
             {{- else }} {}
             {{- end }}
+        # While a root is replaced, identity asks who knows the new one.
+        - podSelector:
+            matchLabels: { app.kubernetes.io/name: remora-identity }
   egress:
     # API servers and name servers are where the cluster has them; no selector knows them.
     - {}

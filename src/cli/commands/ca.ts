@@ -44,10 +44,11 @@ const caStatusCommand: Command = {
 const caRotateCommand: Command = {
   name: "ca rotate",
   summary: "replace the mesh's root, without a failed connection",
-  usage: "ca rotate [--force] [--kubeconfig FILE] [--context NAME]",
-  options: { ...accessOptions, force: { type: "boolean" } },
+  usage: "ca rotate [--force] [--output json] [--kubeconfig FILE] [--context NAME]",
+  options: { ...accessOptions, ...outputOption, force: { type: "boolean" } },
   optionHelp: {
     force: "switch although pods do not know the new root; they lose the mesh until they do",
+    ...outputHelp,
     ...accessHelp,
   },
   examples: [
@@ -56,8 +57,9 @@ const caRotateCommand: Command = {
   ],
   async run(args, environment) {
     takePositionals(args);
+    const output = readOutputOption(args);
     const force = args.values["force"] === true;
-    const status = await withCluster(args, environment, async (cluster) => {
+    const { phase } = await withCluster(args, environment, async (cluster) => {
       const before = await readAuthority(cluster);
       if (before.origin === "given") {
         throw new UserError(
@@ -68,14 +70,17 @@ const caRotateCommand: Command = {
       if (before.phase === "idle" || force) await askToRotate(cluster, force);
       return before;
     });
-    process.stdout.write(answerTo(status, force));
+    const asked = phase === "idle" || force;
+    process.stdout.write(
+      output === "json" ? formatJson({ asked, phase, force }) : answerTo(phase, force),
+    );
     return 0;
   },
 };
 
 export const caCommands: readonly Command[] = [caStatusCommand, caRotateCommand];
 
-function answerTo({ phase }: AuthorityStatus, force: boolean): string {
+function answerTo(phase: AuthorityStatus["phase"], force: boolean): string {
   if (phase === "idle") return "asked; watch it with: remora ca status\n";
   const already = `a rotation is under way already (${phase})`;
   return force ? `${already}, and is asked to go on\n` : `${already}; see: remora ca status\n`;
