@@ -176,11 +176,14 @@ test("policies come when their definitions do, and the leader says what is wrong
   await eventually(
     "the definitions are served",
     async () => {
-      const [good, bad] = [
+      const [good, bad, alone] = [
         { action: "Deny", rules: [{ from: { namespaces: ["evil"] } }] },
         { action: "Allow", rules: [{ to: { paths: ["/%61"] } }] },
+        { action: "Deny", selector: { matchLabels: { app: "nobody" } } },
       ].map((spec) => JSON.stringify(spec));
-      const objects = [policy("good", good), policy("bad", bad)].join("\n---\n");
+      const objects = [policy("good", good), policy("bad", bad), policy("lonely", alone)].join(
+        "\n---\n",
+      );
       return server.kubectl(["apply", "--validate=false"], objects).catch(() => undefined);
     },
     20_000,
@@ -200,7 +203,13 @@ test("policies come when their definitions do, and the leader says what is wrong
     async () => (await conditionOf("good")) || undefined,
     30_000,
   );
-  assert.match(accepted, /^Accepted True Accepted 1 The policy is in force\.$/);
+  assert.match(accepted, /^Accepted True Accepted 1 The policy is in force\./);
+  const lonely = await eventually(
+    "the policy that finds no pod is told so",
+    async () => (await conditionOf("lonely")) || undefined,
+    30_000,
+  );
+  assert.match(lonely, /^Accepted True .*Effective False NoPods 1 spec\.selector: finds no pod$/);
   const refused = await eventually(
     "the bad policy is refused",
     async () => (await conditionOf("bad")) || undefined,
@@ -213,7 +222,7 @@ test("policies come when their definitions do, and the leader says what is wrong
     const response = await stream.next();
     assert.deepEqual(
       response.resources.map(({ name }) => name),
-      ["shop/good"],
+      ["shop/good", "shop/lonely"],
     );
   }
 });

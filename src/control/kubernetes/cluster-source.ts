@@ -7,7 +7,7 @@ import { readOwnedMetadata } from "../../kubernetes/owner.ts";
 import type { ControlConfig } from "../config.ts";
 import type { Source } from "../source.ts";
 import { writePolicyStatus } from "./policy-status.ts";
-import { createKubernetesSource, type KubernetesSource } from "./source.ts";
+import { createKubernetesSource } from "./source.ts";
 
 type Platform = { readonly clock: Clock; readonly log: Log };
 
@@ -25,7 +25,10 @@ export function openClusterSource(config: ControlConfig, platform: Platform): So
   void source.synced.then(async () => {
     const lease = await openLease(client, config, platform);
     if (life.closed) return lease.close();
-    stops.push(writeStatus(client, source, lease, platform), () => lease.close());
+    const { rootNamespace } = config;
+    const { policies, pods, services } = source;
+    const options = { policies, pods, services, rootNamespace, leading: lease, ...platform };
+    stops.push(writePolicyStatus(client, options), () => lease.close());
   });
   return {
     ...source,
@@ -55,13 +58,4 @@ async function openLease(
     log,
     ...(owned === undefined ? {} : { metadata: owned }),
   });
-}
-
-function writeStatus(
-  client: KubernetesClient,
-  { policies }: KubernetesSource,
-  leading: HeldLease,
-  platform: Platform,
-): () => void {
-  return writePolicyStatus(client, { policies, leading, ...platform });
 }

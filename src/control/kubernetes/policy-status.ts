@@ -1,5 +1,6 @@
 /** Says at each policy whether it is in force, and what is wrong with it. One replica writes; all would say the same. */
 
+import type { Pod, Service } from "../../api/kubernetes.ts";
 import { backoffDelay } from "../../core/backoff.ts";
 import type { Clock } from "../../core/clock.ts";
 import { millis, seconds } from "../../core/duration.ts";
@@ -8,11 +9,16 @@ import type { Watch } from "../../core/watch.ts";
 import type { KubernetesClient } from "../../kubernetes/client.ts";
 import { isNotFound } from "../../kubernetes/kubernetes-error.ts";
 import type { KindWatch } from "../../kubernetes/watch-kind.ts";
+import { checkPolicy, type PolicySurroundings } from "../model/check-policy.ts";
 import type { PolicyCondition, PolicyKind, PolicyRecord } from "./policy-record.ts";
 import { policyPaths } from "./source.ts";
 
 export interface PolicyStatusOptions {
   readonly policies: ReadonlyMap<PolicyKind, KindWatch<PolicyRecord>>;
+  /** What policies are about. */
+  readonly pods: KindWatch<Pod>;
+  readonly services: KindWatch<Service>;
+  readonly rootNamespace: string;
   /** Whether this replica is the one that writes. */
   readonly leading: Watch<boolean>;
   readonly clock: Clock;
@@ -22,13 +28,15 @@ export interface PolicyStatusOptions {
 const retry = { base: millis(500), max: seconds(30) };
 /** What a condition's message may hold is 32 kB; nobody reads that much. */
 const maxMessage = 2_000;
+/** Pods come and go all the time, and whether a policy finds one is nothing to hurry for. */
+const lookAgainAfter = seconds(10);
 
 /** Writes what is not written yet, until the result is called. */
 export function writePolicyStatus(
   client: KubernetesClient,
   options: PolicyStatusOptions,
 ): () => void {
-  const { policies, leading, clock, log } = options;
+  const { policies, pods, services, leading, clock, log } = options;
   /** `KIND NAMESPACE/NAME` of what is to be looked at; a policy of which nothing is to be said costs a comparison. */
   const waiting = new Set<string>();
   let working = false;
@@ -44,7 +52,11 @@ export function writePolicyStatus(
       const [kind = "", key = ""] = item.split(" ");
       const record = policies.get(kind as PolicyKind)?.get(key);
       try {
-        if (record !== undefined) await writeStatus(client, kind as PolicyKind, key, record, clock);
+        const now = new Date(clock.wallTime());
+        const conditions = record && judge(record, surroundings(), now);
+        if (record !== undefined && conditions !== undefined) {
+          await writeStatus(client, kind as PolicyKind, key, record, conditions);
+        }
         waiting.delete(item);
         attempt = 0;
       } catch (error) {
@@ -60,18 +72,35 @@ export function writePolicyStatus(
     }
     working = false;
   };
-  const stops = Array.from(policies, ([kind, watch]) => {
-    for (const key of watch.current().keys()) waiting.add(`${kind} ${key}`);
-    return watch.onDelta((delta) => {
-      for (const key of delta.keys()) waiting.add(`${kind} ${key}`);
-      void work();
-    });
+  const surroundings = (): PolicySurroundings => ({
+    pods: pods.current().values(),
+    services: [...services.current().values()],
+    rootNamespace: options.rootNamespace,
   });
-  const stopLeading = leading.subscribe((leads) => {
-    // Another may have written meanwhile, or not; so all are looked at again.
+  const addAll = (): void => {
     for (const [kind, watch] of policies) {
       for (const key of watch.current().keys()) waiting.add(`${kind} ${key}`);
     }
+  };
+  addAll();
+  const stops = Array.from(policies, ([kind, watch]) =>
+    watch.onDelta((delta) => {
+      for (const key of delta.keys()) waiting.add(`${kind} ${key}`);
+      void work();
+    }),
+  );
+  let stopLooking: (() => void) | undefined;
+  const lookAgain = (): void => {
+    stopLooking ??= clock.after(lookAgainAfter, () => {
+      stopLooking = undefined;
+      addAll();
+      void work();
+    });
+  };
+  stops.push(pods.onDelta(lookAgain), services.onDelta(lookAgain), () => stopLooking?.());
+  const stopLeading = leading.subscribe((leads) => {
+    // Another may have written meanwhile, or not; so all are looked at again.
+    addAll();
     if (leads) void work();
   });
   void work();
@@ -88,12 +117,16 @@ async function writeStatus(
   kind: PolicyKind,
   key: string,
   record: PolicyRecord,
-  clock: Clock,
+  conditions: readonly PolicyCondition[],
 ): Promise<void> {
-  const condition = judge(record, new Date(clock.wallTime()));
-  const before = record.conditions.find(({ type }) => type === condition.type);
-  if (before !== undefined && isSame(before, condition)) return;
-  const others = record.conditions.filter(({ type }) => type !== condition.type);
+  const known = conditions.every((condition) => {
+    const before = record.conditions.find(({ type }) => type === condition.type);
+    return before !== undefined && isSame(before, condition);
+  });
+  if (known) return;
+  const others = record.conditions.filter(
+    ({ type }) => !conditions.some((condition) => condition.type === type),
+  );
   const [namespace, name] = key.split("/");
   const [group, plural] = policyPaths[kind].split(/\/(?=[^/]+$)/);
   await client.request({
@@ -101,31 +134,51 @@ async function writeStatus(
     path: `${group}/namespaces/${namespace}/${plural}/${name}/status`,
     contentType: "application/merge-patch+json",
     // A policy of the same name that was made meanwhile is not meant: the API server refuses another uid.
-    body: { metadata: { uid: record.uid }, status: { conditions: [...others, condition] } },
+    body: { metadata: { uid: record.uid }, status: { conditions: [...others, ...conditions] } },
   });
 }
 
-/** The policy's one condition: whether what is written in it is in force. */
-export function judge(record: PolicyRecord, now: Date): PolicyCondition {
-  const { problems, conditions, generation } = record;
-  const status = problems.length === 0 ? "True" : "False";
-  const before = conditions.find(({ type }) => type === "Accepted");
-  return {
-    type: "Accepted",
-    status,
-    reason: status === "True" ? "Accepted" : "Invalid",
-    message: (status === "True" ? "The policy is in force." : sentenceOf(problems)).slice(
-      0,
-      maxMessage,
-    ),
-    observedGeneration: generation,
-    lastTransitionTime:
-      before?.status === status ? before.lastTransitionTime : `${now.toISOString().slice(0, 19)}Z`,
+/** Whether what is written in the policy is in force, and whether it does among the pods what it seems to. */
+function judge(
+  record: PolicyRecord,
+  surroundings: PolicySurroundings,
+  now: Date,
+): readonly PolicyCondition[] {
+  const { problems, policy } = record;
+  const create = (
+    type: string,
+    status: PolicyCondition["status"],
+    reason: string,
+    message: string,
+  ): PolicyCondition => {
+    const before = record.conditions.find((condition) => condition.type === type);
+    return {
+      type,
+      status,
+      reason,
+      message: message.slice(0, maxMessage),
+      observedGeneration: record.generation,
+      lastTransitionTime:
+        before?.status === status
+          ? before.lastTransitionTime
+          : `${now.toISOString().slice(0, 19)}Z`,
+    };
   };
-}
-
-function sentenceOf(problems: readonly string[]): string {
-  return `${problems.join("; ")}. What was in force before stays so.`;
+  if (policy === undefined) {
+    const message = `${problems.join("; ")}. What was in force before stays so.`;
+    return [
+      create("Accepted", "False", "Invalid", message),
+      create("Effective", "Unknown", "Invalid", "The policy is not in force as it is written."),
+    ];
+  }
+  const warnings = checkPolicy(policy, surroundings);
+  const [first] = warnings;
+  return [
+    create("Accepted", "True", "Accepted", "The policy is in force."),
+    first === undefined
+      ? create("Effective", "True", "Effective", "It is about pods that are there.")
+      : create("Effective", "False", first.code, warnings.map(({ reason }) => reason).join("; ")),
+  ];
 }
 
 function isSame(one: PolicyCondition, other: PolicyCondition): boolean {

@@ -1,6 +1,12 @@
 /** The API server as control's source: every kind that matters, followed; what was good stays when it goes away. */
 import { isDeepStrictEqual } from "node:util";
-import type { AuthorizationPolicy, MeshObject, MeshPolicy } from "../../api/kubernetes.ts";
+import type {
+  AuthorizationPolicy,
+  MeshObject,
+  MeshPolicy,
+  Pod,
+  Service,
+} from "../../api/kubernetes.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Log } from "../../core/log.ts";
 import type { KubernetesClient } from "../../kubernetes/client.ts";
@@ -15,6 +21,9 @@ import { trimEndpointSlice, trimNode, trimPod, trimService } from "./trim.ts";
 export interface KubernetesSource extends Source {
   /** All policies, sound or not, for the writer of their status. */
   readonly policies: ReadonlyMap<PolicyKind, KindWatch<PolicyRecord>>;
+  /** What policies are about. */
+  readonly pods: KindWatch<Pod>;
+  readonly services: KindWatch<Service>;
   isSynced(): boolean;
 }
 
@@ -70,6 +79,8 @@ export function createKubernetesSource(
   return {
     membership: "slices",
     policies: policies.watches,
+    pods: watches.get("Pod") as KindWatch<Pod>,
+    services: watches.get("Service") as KindWatch<Service>,
     synced: Promise.all(all.map((watch) => watch.synced)).then(() => {
       pending = new Map();
     }),
