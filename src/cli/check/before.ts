@@ -50,7 +50,7 @@ const nodes = createCheck("nodes", async ({ cluster }) => {
   if (problems.length === 0) {
     return all.length === 0
       ? warn("there are no nodes", "look again when a node has joined the cluster")
-      : ok(`${linux.length} nodes can run sidecars${rest}`);
+      : ok(`${linux.length} of ${linux.length} nodes can run sidecars${rest}`);
   }
   return warn(
     `${problems.length} of ${linux.length} nodes may not run sidecars${rest}`,
