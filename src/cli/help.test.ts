@@ -67,7 +67,7 @@ test("every line of help is about an option, and hidden options are few", () => 
 
 test("whatever shows something can show it as JSON", () => {
   const silent =
-    /^(up|down|logs|exec|apply|delete|install|upgrade|completion|proxy (log-level|drain))$/;
+    /^(up|down|logs|exec|apply|delete|install|upgrade|completion|ca rotate|proxy (log-level|drain))$/;
   for (const { name, options } of commands) {
     if (!silent.test(name)) assert.ok(options["output"], `${name} has no --output`);
   }
