@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
+import { benchControl } from "./control/run.ts";
 import { measureScenario } from "./measure-scenario.ts";
 import { type BenchOptions, parseOptions, usage } from "./options.ts";
 import type { Peer } from "./peer.ts";
@@ -15,8 +16,9 @@ import { removeLeftovers, removeOwn } from "./site/network.ts";
 
 const resultsFolder = new URL("./results/", import.meta.url).pathname;
 
-const options = read();
-if (options === "list") list();
+const options = process.argv[2] === "control" ? "control" : read();
+if (options === "control") await benchControl(process.argv.slice(3));
+else if (options === "list") list();
 else if (options !== undefined) await bench(options);
 
 function read(): ReturnType<typeof parseOptions> | undefined {

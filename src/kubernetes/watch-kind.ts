@@ -56,7 +56,7 @@ export const defaultWatchLimits: WatchLimits = {
   watchFor: seconds(300),
   relistAfter: seconds(3_600),
   missingFor: seconds(60),
-  pageSize: 500,
+  pageSize: 250,
 };
 
 export interface KindWatch<T> extends Watch<ReadonlyMap<string, T>> {
@@ -160,7 +160,8 @@ class FollowedKind<T> implements KindWatch<T> {
         const delay = this.#takeFailure(error);
         if (delay === undefined) continue;
         // A watch that broke is nothing to wake somebody for; one that cannot be opened again is.
-        const level = this.#attempt > 2 ? "warn" : "debug";
+        const isExpected = this.#missingSince !== undefined;
+        const level = this.#attempt > 2 && !isExpected ? "warn" : "debug";
         log[level]({ path, delay, reason: messageOf(error) }, "watch interrupted");
         await this.#sleep(delay);
       }

@@ -307,3 +307,23 @@ test("readiness follows the discovery service", async (t) => {
   assert.equal((await fetch(`${url}/ready`)).status, 200);
   assert.equal((await fetch(`${url}/live`)).status, 200);
 });
+
+test("a replica that stops ends its streams one after the other", async (t) => {
+  const fixture = await startControlFixture(t, shop);
+  const streams = [1, 2, 3, 4].map(() => fixture.dial().stream());
+  for (const stream of streams) {
+    stream.send(ask("/10.0.0.1"));
+    await stream.next();
+  }
+  const ended: number[] = [];
+  const all = streams.map(async (stream, index) => {
+    const { code } = await stream.status;
+    assert.equal(code, status.UNAVAILABLE);
+    ended.push(index);
+  });
+  const closing = fixture.control.close();
+  await Promise.race(all);
+  assert.equal(ended.length, 1, "the others go on meanwhile");
+  await Promise.all(all);
+  await closing;
+});

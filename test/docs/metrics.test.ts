@@ -6,6 +6,7 @@ import { test } from "node:test";
 const programs: readonly (readonly [string, string])[] = [
   ["sidecar", "src/{proxy,credentials}/**/*.ts"],
   ["injector", "injector/**/*.ts"],
+  ["control program", "src/control/**/*.ts"],
 ];
 
 for (const [program, pattern] of programs) {

@@ -66,7 +66,7 @@ async function passBackoff(): Promise<void> {
 test("a list is read page by page, and the watch begins where it ended", async () => {
   const kind = follow();
   const first = await server.next();
-  assert.equal(first.url.searchParams.get("limit"), "500");
+  assert.equal(first.url.searchParams.get("limit"), "250");
   const metadata = { resourceVersion: "7", continue: "more" };
   sendJson(first.answer, 200, { metadata, items: [pod("a", "1")] });
   const second = await server.next();

@@ -163,6 +163,10 @@ spec:
             - --disable-warning=ExperimentalWarning
             # Without a cap the heap grows by the size of the node.
             - --max-heap-size={{ .heap }}
+            {{- with .semiSpace }}
+            # A list of ten thousand pods is garbage at once; a small young generation keeps it from growing the heap.
+            - --max-semi-space-size={{ . }}
+            {{- end }}
             - {{ $values.image.programDir }}/{{ .program }}.js
           ports:
             - { name: {{ .program }}, containerPort: {{ .port }} }
