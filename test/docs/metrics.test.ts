@@ -22,3 +22,20 @@ for (const [program, pattern] of programs) {
     assert.equal(listed.length, new Set(listed).size, "a row stands there twice");
   });
 }
+
+test("every metric of identity has its row in docs/identity.md, and every row its metric", () => {
+  const source = readFileSync("src/identity/metrics.ts", "utf8");
+  const served = Array.from(source.matchAll(/"(remora_[a-z_]+)"/g), (match) => match[1]);
+  const page = readFileSync("docs/identity.md", "utf8");
+  const listed = Array.from(page.matchAll(/^\| `(remora_[a-z_]+)` \|/gm), (match) => match[1]);
+  assert.deepEqual(new Set(listed), new Set(served));
+});
+
+test("every reason to refuse a token has its row in docs/identity.md", () => {
+  const source = readFileSync("src/identity/token.ts", "utf8");
+  const union = /export type TokenRejection =([^;]*);/.exec(source)?.[1] ?? "";
+  const page = readFileSync("docs/identity.md", "utf8");
+  const codes = Array.from(union.matchAll(/"([a-z_]+)"/g), (match) => match[1] ?? "");
+  assert.ok(codes.length >= 13);
+  for (const code of codes) assert.match(page, new RegExp(`^\\|.*\`${code}\``, "m"), code);
+});
