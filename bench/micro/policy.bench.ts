@@ -28,6 +28,13 @@ function measure(what: string, work: (index: number) => void): void {
   process.stdout.write(`${what.padEnd(60)} ${best.toFixed(0).padStart(6)} ns\n`);
 }
 
+function measureOnce(what: string, times: number, work: (index: number) => void): void {
+  const begin = process.hrtime.bigint();
+  for (let index = 0; index < times; index += 1) work(index);
+  const each = Number(process.hrtime.bigint() - begin) / times;
+  process.stdout.write(`${what.padEnd(60)} ${each.toFixed(0).padStart(6)} ns\n`);
+}
+
 const noMatch: PolicyMatch = {
   namespaces: [],
   notNamespaces: [],
@@ -140,6 +147,14 @@ measure("connection, 10,000 rules, client seen before", () => {
 const knownPaths = snapshotOf(...prefixes);
 measure("connection, 10,000 rules about paths, client seen before", () => {
   openGate(knownPaths, client);
+});
+
+const byAddress = snapshotOf(
+  ...prefixes,
+  connectionRule({ sourceIps: [{ address: Uint8Array.of(192, 0, 2, 0), length: 24 }] }),
+);
+measureOnce("clients of 200 new addresses, 10,000 rules about paths, each", 200, (index) => {
+  openGate(byAddress, { ...client, clientIp: `10.0.1.${index}` });
 });
 
 const begin = process.hrtime.bigint();

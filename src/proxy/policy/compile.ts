@@ -15,7 +15,7 @@ export interface RuleIndex {
   readonly present: boolean;
   /** The name of a policy that matches whatever the connection carries; undefined when none does. */
   find(facts: Facts): string | undefined;
-  /** The rules about requests that the connection's part of matches. */
+  /** The rules about requests whose part about connections matches; the same rules are the same objects. */
   collect(facts: Facts): readonly RequestRule[];
 }
 
@@ -28,7 +28,7 @@ export interface RequestRule {
 interface CompiledRule {
   readonly policy: string;
   readonly matches: (facts: Facts) => boolean;
-  readonly request: RequestMatch | undefined;
+  readonly request: RequestRule | undefined;
 }
 
 /** What a rule can be looked up by: the values of one fact, without one of which it cannot match. */
@@ -66,7 +66,8 @@ class RuleTable {
   readonly #rest: CompiledRule[] = [];
 
   add(policy: string, rule: PolicyRule): void {
-    const compiled = { policy, matches: rulePredicate(rule), request: rule.request };
+    const request = rule.request && { policy, request: rule.request };
+    const compiled = { policy, matches: rulePredicate(rule), request };
     const key = selectiveKey(rule);
     if (key === undefined) this.#rest.push(compiled);
     for (const value of new Set(key?.values)) {
@@ -88,8 +89,8 @@ class RuleTable {
   collect(facts: Facts): RequestRule[] {
     const found: RequestRule[] = [];
     for (const rules of this.#candidates(facts)) {
-      for (const { policy, matches, request } of rules ?? []) {
-        if (request !== undefined && matches(facts)) found.push({ policy, request });
+      for (const { matches, request } of rules ?? []) {
+        if (request !== undefined && matches(facts)) found.push(request);
       }
     }
     return found;

@@ -4,8 +4,9 @@
  */
 import type { Authorization, PolicySnapshot } from "../../api/authorization.ts";
 import { type PortPolicy, portPolicy } from "../../api/mesh-policy.ts";
-import { indexRules, type RuleIndex } from "./compile.ts";
+import { indexRules, type RequestRule, type RuleIndex } from "./compile.ts";
 import type { Facts } from "./match.ts";
+import type { Caution } from "./match-request.ts";
 import type { RequestFacts, RequestNeeds } from "./request-facts.ts";
 import { indexRequestRules, type RequestIndex } from "./request-index.ts";
 
@@ -46,8 +47,8 @@ export function settle(snapshot: PolicySnapshot, facts: Facts, addresses: string
   if (settlement === undefined) {
     const mesh = portPolicy(snapshot.mesh, facts.port);
     settlement = {
-      enforced: settleSet(compiled.enforced, facts, mesh),
-      audited: compiled.audited && settleSet(compiled.audited, facts, mesh),
+      enforced: settleSet(compiled, compiled.enforced, facts, mesh),
+      audited: compiled.audited && settleSet(compiled, compiled.audited, facts, mesh),
     };
     if (compiled.settlements.size >= maxSettlements) compiled.settlements.clear();
     compiled.settlements.set(key, settlement);
@@ -66,6 +67,35 @@ interface Compiled {
   /** Whether any rule asks where a connection comes from or goes to. */
   readonly byAddress: boolean;
   readonly settlements: Map<string, Settlement>;
+  /** The newest first. Clients differ, but mostly the same rules are left for them. */
+  readonly indexes: SharedIndex[];
+}
+
+interface SharedIndex {
+  readonly rules: readonly RequestRule[];
+  readonly caution: Caution;
+  readonly index: RequestIndex | undefined;
+}
+
+/** Kinds of clients whose rules are kept indexed; an index costs far more than the search for one. */
+const maxIndexes = 16;
+
+function shareIndex(
+  { indexes }: Compiled,
+  rules: readonly RequestRule[],
+  caution: Caution,
+): RequestIndex | undefined {
+  if (rules.length === 0) return undefined;
+  const known = indexes.find((shared) => shared.caution === caution && isSame(shared.rules, rules));
+  if (known !== undefined) return known.index;
+  const index = indexRequestRules(rules, caution);
+  indexes.unshift({ rules, caution, index });
+  if (indexes.length > maxIndexes) indexes.pop();
+  return index;
+}
+
+function isSame(one: readonly RequestRule[], other: readonly RequestRule[]): boolean {
+  return one.length === other.length && one.every((rule, index) => rule === other[index]);
 }
 
 const compiledSnapshots = new WeakMap<PolicySnapshot, Compiled>();
@@ -80,6 +110,7 @@ function compile(snapshot: PolicySnapshot): Compiled {
     audited: enforced.length === policies.length ? undefined : indexSet(policies),
     byAddress: policies.some(asksForAddress),
     settlements: new Map(),
+    indexes: [],
   };
   compiledSnapshots.set(snapshot, compiled);
   return compiled;
@@ -101,15 +132,20 @@ function asksForAddress({ rules }: Authorization): boolean {
   );
 }
 
-function settleSet({ deny, allow }: PolicySet, facts: Facts, mesh: PortPolicy): Settled {
+function settleSet(
+  compiled: Compiled,
+  { deny, allow }: PolicySet,
+  facts: Facts,
+  mesh: PortPolicy,
+): Settled {
   if (facts.peer === undefined && mesh.mtls === "strict") return settled(plaintextRefused(mesh));
   const denier = deny.find(facts);
   if (denier !== undefined) return settled(denied(denier, `policy ${denier} denies it`));
   const denyRules = deny.collect(facts);
-  const denials = indexRequestRules(denyRules, "deny");
+  const denials = shareIndex(compiled, denyRules, "deny");
   const allower = allow.present ? allow.find(facts) : undefined;
   const searched = allow.present && allower === undefined;
-  const allowances = searched ? indexRequestRules(allow.collect(facts), "allow") : undefined;
+  const allowances = searched ? shareIndex(compiled, allow.collect(facts), "allow") : undefined;
   const otherwise = allow.present ? allowed(allower) : byDefault(mesh);
   if (denials === undefined && allowances === undefined) return settled(otherwise);
   const [firstDenial] = denyRules;
