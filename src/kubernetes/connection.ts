@@ -85,7 +85,7 @@ function createAgents(): {
     get(protocol, { ca, cert, key, servername, rejectUnauthorized }) {
       const material = JSON.stringify([ca, cert, key]);
       if (agent !== undefined && material === openedWith) return agent;
-      // Those of the old agent that are in use end by themselves.
+      // Watches on its connections are cut, and go on from where they were with the new certificates.
       agent?.destroy();
       openedWith = material;
       const tls = { ca, cert, key, ...(servername === undefined ? {} : { servername }) };

@@ -1,6 +1,7 @@
 /** What is kept of the API server's objects: a tenth of them, and nothing that changes without meaning for the mesh. */
 import type {
   Condition,
+  Container,
   EndpointSlice,
   MeshObject,
   Node,
@@ -31,8 +32,7 @@ export function trimPod(raw: RawObject): Pod {
       serviceAccountName: intern(spec.serviceAccountName ?? "default"),
       ...(spec.nodeName === undefined ? {} : { nodeName: intern(spec.nodeName) }),
       ...(spec.hostNetwork === true ? { hostNetwork: true } : {}),
-      // EndpointSlices say which port a name is.
-      containers: [],
+      containers: trimContainers(spec.containers),
     },
     status: {
       ...pick(status, "podIP", "podIPs", "startTime"),
@@ -42,6 +42,18 @@ export function trimPod(raw: RawObject): Pod {
         .map(({ status }): Condition => ({ type: "Ready", status })),
     },
   };
+}
+
+/** Their named ports: EndpointSlices say where traffic goes, but policies are compared with what a port is named. */
+function trimContainers(containers: readonly Container[]): readonly Container[] {
+  return containers.flatMap(({ name, ports = [] }) => {
+    const named = ports.flatMap((port) =>
+      port.name === undefined
+        ? []
+        : [{ ...pick(port, "containerPort", "protocol"), name: intern(port.name) }],
+    );
+    return named.length === 0 ? [] : [{ name: intern(name), ports: named }];
+  });
 }
 
 export function trimService(raw: RawObject): Service {
