@@ -265,6 +265,13 @@ function connectionFamilies(wires: WireContext, pooled: () => number): MetricFam
       pooled,
     ),
     createComputedGauge("remora_wires", "Open connections of any kind", () => wires.wires.size),
+    createComputedGauge(
+      "remora_timers",
+      "Timers that run, and parts that are called each second",
+      () =>
+        process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length +
+        wires.tickers.size,
+    ),
     computed(
       "remora_http2_floods_total",
       "HTTP/2 connections that were ended because the peer went over a limit, by the limit",

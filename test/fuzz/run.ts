@@ -1,19 +1,20 @@
 /**
- * `npm run fuzz [-- --only NAME] [--seconds N] [--seed N]`: feeds mutated inputs to every decoder's target, each for
- * the given time. A finding prints the seed and the input's number that bring it back.
+ * `npm run fuzz [-- --only NAME] [--seconds N] [--seed N] [--collect]`: feeds mutated inputs to every decoder's
+ * target, each for the given time. A finding prints the seed and the input's number that bring it back. With
+ * `--collect`, inputs that reach new code are kept in test/fuzz/corpus, from where `npm test` replays them.
  */
-import { globSync } from "node:fs";
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { createMutator } from "../../src/protocol/fuzz-mutator.ts";
 import type { FuzzTarget } from "../../src/protocol/fuzz-target.ts";
+import { openCoverage } from "./coverage.ts";
+import { findTargets, keepInput, readCorpus } from "./targets.ts";
 
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
     seconds: { type: "string", default: "5" },
     seed: { type: "string" },
+    collect: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -29,33 +30,54 @@ if (targets.length === 0) {
   process.exit(64);
 }
 let findings = 0;
-for (const target of targets) findings += fuzz(target) ? 0 : 1;
+for (const target of targets) findings += (values.collect ? collect : fuzz)(target) ? 0 : 1;
 process.stdout.write(`${targets.length} targets, ${findings} findings, seed ${seed}\n`);
 process.exitCode = findings === 0 ? 0 : 1;
 
-async function findTargets(only: string | undefined): Promise<FuzzTarget[]> {
-  const found: FuzzTarget[] = [];
-  for (const file of globSync("src/**/*.fuzz.ts").sort()) {
-    const module = (await import(pathToFileURL(resolve(file)).href)) as { target: FuzzTarget };
-    if (only === undefined || module.target.name === only) found.push(module.target);
-  }
-  return found;
-}
-
 /** Whether the target held until its time was over. */
 function fuzz(target: FuzzTarget): boolean {
-  const mutator = createMutator(target.seeds, seed);
+  const known = [...target.seeds, ...readCorpus(target)];
+  const mutator = createMutator(known, seed);
   const end = performance.now() + seconds * 1_000;
   let input: Buffer = Buffer.alloc(0);
   let count = 0;
   try {
-    for (const bytes of target.seeds) target.run((input = Buffer.from(bytes)));
+    for (const bytes of known) target.run((input = Buffer.from(bytes)));
     for (; performance.now() < end; count += 1) target.run((input = mutator.next()));
   } catch (error) {
     report(target, input, count, error);
     return false;
   }
   process.stdout.write(`${target.name.padEnd(24)} ${count} inputs held\n`);
+  return true;
+}
+
+/** The same by coverage: slower, and each input that reached something new is mutated further. */
+function collect(target: FuzzTarget): boolean {
+  const known = [...target.seeds, ...readCorpus(target)].map((bytes) => Buffer.from(bytes));
+  const coverage = openCoverage();
+  const end = performance.now() + seconds * 1_000;
+  let input: Buffer = Buffer.alloc(0);
+  let count = 0;
+  let kept = 0;
+  try {
+    // Once before, so that what runs only the first time counts for nobody.
+    for (const bytes of known) coverage.measure(() => target.run((input = Buffer.from(bytes))));
+    for (; performance.now() < end; count += 1) {
+      input = createMutator(known, seed + count).next();
+      const copy = Buffer.from(input);
+      if (coverage.measure(() => target.run(input)) === 0) continue;
+      known.push(copy);
+      keepInput(target, copy);
+      kept += 1;
+    }
+  } catch (error) {
+    report(target, input, count, error);
+    return false;
+  } finally {
+    coverage.close();
+  }
+  process.stdout.write(`${target.name.padEnd(24)} ${count} inputs held, ${kept} kept\n`);
   return true;
 }
 
