@@ -273,6 +273,16 @@ function connectionFamilies(wires: WireContext, pooled: () => number): MetricFam
         wires.tickers.size,
     ),
     computed(
+      "remora_http1_refusals_total",
+      "HTTP/1 requests that broke a rule or went over a limit, by the status of the answer",
+      () =>
+        Object.entries(wires.http1.refusals).map(([status, value]) => ({
+          labels: { status },
+          value,
+        })),
+      "counter",
+    ),
+    computed(
       "remora_http2_floods_total",
       "HTTP/2 connections that were ended because the peer went over a limit, by the limit",
       () =>

@@ -14,6 +14,7 @@ import { RequestHeadReader } from "./request-head.ts";
 import { answeredEarly, brokenByPeer, leftByClient } from "./resets.ts";
 import { ResponseWriter } from "./response-writer.ts";
 import { deafReader, ServerExchange, type ServerSide } from "./server-exchange.ts";
+import { createHttp1Stats, type Http1Stats } from "./stats.ts";
 
 /** A server engine, with what its owner needs to time it. */
 export interface Http1Server extends Engine {
@@ -27,9 +28,10 @@ export interface Http1Server extends Engine {
 export function createHttp1Server(
   host: EngineHost,
   acceptor: RequestAcceptor,
+  stats: Http1Stats = createHttp1Stats(),
   limits: Http1Limits = defaultHttp1Limits,
 ): Http1Server {
-  return new ServerConnection(host, acceptor, limits);
+  return new ServerConnection(host, acceptor, stats, limits);
 }
 
 const inHead = 0;
@@ -45,6 +47,7 @@ const headTooSlow: Fault = { status: 408, detail: "request head was not complete
 class ServerConnection implements Http1Server, ServerSide {
   readonly #host: EngineHost;
   readonly #acceptor: RequestAcceptor;
+  readonly #stats: Http1Stats;
   readonly #limits: Http1Limits;
   readonly #headReader: RequestHeadReader;
   readonly #body: BodyReader;
@@ -61,9 +64,10 @@ class ServerConnection implements Http1Server, ServerSide {
   /** Written since the transport last said that all had left. */
   #unflushed = 0;
 
-  constructor(host: EngineHost, acceptor: RequestAcceptor, limits: Http1Limits) {
+  constructor(host: EngineHost, acceptor: RequestAcceptor, stats: Http1Stats, limits: Http1Limits) {
     this.#host = host;
     this.#acceptor = acceptor;
+    this.#stats = stats;
     this.#limits = limits;
     this.#headReader = new RequestHeadReader(limits);
     this.#body = new BodyReader(limits);
@@ -338,8 +342,10 @@ class ServerConnection implements Http1Server, ServerSide {
     this.#host.close(partial ? leftByClient("client closed within a request head") : undefined);
   }
 
-  #answerFault(fault: Fault | undefined): void {
-    const bytes = this.response.writeFault(fault ?? { status: 400, detail: "bad request" });
+  #answerFault(fault: Fault = { status: 400, detail: "bad request" }): void {
+    const { refusals } = this.#stats;
+    refusals[fault.status] = (refusals[fault.status] ?? 0) + 1;
+    const bytes = this.response.writeFault(fault);
     this.wrote(bytes);
     this.#finish();
   }

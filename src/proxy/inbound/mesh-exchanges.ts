@@ -56,7 +56,7 @@ export class MeshExchanges extends InboundExchanges implements RequestAcceptor {
     return new TunnelWire(this.#context.wires, response, (protocol, host) => {
       const acceptor = this.accept({ port, protocol }, undefined);
       return protocol === "http1"
-        ? createHttp1Server(host, acceptor)
+        ? createHttp1Server(host, acceptor, this.#context.wires.http1)
         : createHttp2Server(host, acceptor, { stats: this.#context.wires.http2 });
     });
   }

@@ -6,10 +6,9 @@
 import type { Socket } from "node:net";
 import { formatAddress, normalizeIp } from "../../core/address.ts";
 import { millis } from "../../core/duration.ts";
-import type { Engine, EngineHost } from "../../protocol/exchange.ts";
+import type { Engine, EngineHost, RequestAcceptor } from "../../protocol/exchange.ts";
 import { createHttp1Server } from "../../protocol/http1/server.ts";
 import { createHttp2Server } from "../../protocol/http2/server.ts";
-import type { Http2Stats } from "../../protocol/http2/stats.ts";
 import { createOpaqueServer } from "../../protocol/opaque.ts";
 import { connectHead } from "../balance/upstreams.ts";
 import { isOwnPort } from "../ports.ts";
@@ -17,7 +16,7 @@ import { detectConnection, type OpenTunnel, type Spoken } from "../transport/det
 import { PeekEngine, replayInto } from "../transport/peek.ts";
 import { resetSocket } from "../transport/reset-socket.ts";
 import { HeldTunnel } from "../transport/tunnel.ts";
-import { Wire } from "../transport/wire.ts";
+import { Wire, type WireContext } from "../transport/wire.ts";
 import type { InboundContext } from "./context.ts";
 import { InboundExchanges } from "./exchanges.ts";
 import { isHttpDeclared } from "./protocol.ts";
@@ -29,9 +28,7 @@ export async function servePlain(socket: Socket, context: InboundContext): Promi
   if (spoken.kind === "gone") return;
   const { wire } = accepted;
   const peek = wire.engine;
-  const { engine } = wire.become((host) =>
-    createEngine(host, spoken, accepted, context.wires.http2),
-  );
+  const { engine } = wire.become((host) => createEngine(host, spoken, accepted, context.wires));
   replayInto(engine, peek, wire);
 }
 
@@ -122,15 +119,15 @@ function createEngine(
   host: EngineHost,
   spoken: Exclude<Spoken, { kind: "gone" }>,
   { exchanges, port }: AcceptedPlain,
-  stats: Http2Stats,
+  wires: WireContext,
 ): Engine {
+  const acceptAs = (protocol: "http1" | "http2"): RequestAcceptor =>
+    exchanges.accept({ port, protocol }, undefined);
   switch (spoken.kind) {
     case "http1":
-      return createHttp1Server(host, exchanges.accept({ port, protocol: "http1" }, undefined));
+      return createHttp1Server(host, acceptAs("http1"), wires.http1);
     case "http2":
-      return createHttp2Server(host, exchanges.accept({ port, protocol: "http2" }, undefined), {
-        stats,
-      });
+      return createHttp2Server(host, acceptAs("http2"), { stats: wires.http2 });
     case "opaque": {
       const acceptor = exchanges.accept({ port, protocol: "opaque" }, spoken.tunnel);
       return createOpaqueServer(host, acceptor, formatAddress(exchanges.endpoint(port)));

@@ -24,7 +24,7 @@ function createEngine(host: EngineHost, detected: Detected, context: OutboundCon
   const { spoken, origDst } = detected;
   switch (spoken.kind) {
     case "http1":
-      return createHttp1Server(host, acceptHttp("http1", detected, context));
+      return createHttp1Server(host, acceptHttp("http1", detected, context), context.wires.http1);
     case "http2":
       return createHttp2Server(host, acceptHttp("http2", detected, context), {
         stats: context.wires.http2,

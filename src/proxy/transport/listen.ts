@@ -31,10 +31,10 @@ export interface Admission {
 }
 
 /** The kernel's queue of connections that wait to be accepted; rollouts make bursts. */
-const backlog = 4_096;
+export const backlog = 4_096;
 
 /** A peer that has not finished its handshake by then is cut off. */
-const handshakeTimeoutMillis = 10_000;
+export const handshakeTimeoutMillis = 10_000;
 
 /**
  * Handshakes that may be under way at once. Each holds 50 KB and half a millisecond of CPU time, so honest clients

@@ -2,6 +2,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { seconds } from "../../core/duration.ts";
 import { createBufferPool } from "../../protocol/buffer-pool.ts";
+import { createHttp1Stats } from "../../protocol/http1/stats.ts";
 import { createHttp2Stats } from "../../protocol/http2/stats.ts";
 import { createDirectWriter } from "./direct-write.ts";
 import { createReceiveBuffer } from "./receive-buffer.ts";
@@ -15,6 +16,7 @@ export function createWireContext(): WireContext {
     directWriter: createDirectWriter(),
     buffers: createBufferPool(),
     http2: createHttp2Stats(),
+    http1: createHttp1Stats(),
     wires: new Set<Wire>(),
     tickers: new Set<() => void>(),
   };

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { BufferPool } from "../../protocol/buffer-pool.ts";
 import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
 import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
+import type { Http1Stats } from "../../protocol/http1/stats.ts";
 import type { Http2Stats } from "../../protocol/http2/stats.ts";
 import { type DirectWriter, unable, written } from "./direct-write.ts";
 import { connectionError } from "./node-error.ts";
@@ -20,6 +21,8 @@ export interface WireContext {
   readonly buffers: BufferPool;
   /** What all HTTP/2 connections count together: resets, refusals, and limits that ended one. */
   readonly http2: Http2Stats;
+  /** What all HTTP/1 servers refused by themselves. */
+  readonly http1: Http1Stats;
   /** Every open wire of the process, for the tick of the second and for the drain. */
   readonly wires: Set<Wire>;
   /** Called once a second, after the engines' own tick. */
@@ -41,7 +44,7 @@ const keepAliveMillis = 180_000;
 const eagerFlushBytes = 256 * 1024;
 
 /** A peer that neither reads nor closes after our last byte is cut off, so that it cannot hold memory. */
-const lingerMillis = 5_000;
+export const lingerMillis = 5_000;
 
 /** A connected socket with an engine on top; the engine may be exchanged while no exchange has begun. */
 export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, Receiver {

@@ -3,6 +3,7 @@ import type { RequestHead } from "../../exchange.ts";
 import { createHttp1Client, type Http1Client } from "../client.ts";
 import { defaultHttp1Limits, type Http1Limits } from "../limits.ts";
 import { createHttp1Server, type Http1Server } from "../server.ts";
+import { createHttp1Stats } from "../stats.ts";
 import { FakeHost, inOnePiece, Peer, type Splitter } from "./fake-host.ts";
 import { type Accepted, RecordingAcceptor } from "./recorder.ts";
 
@@ -29,7 +30,10 @@ export function serve(
 ): ServerScene {
   const host = new FakeHost();
   const app = new RecordingAcceptor(answer);
-  const engine = createHttp1Server(host, app, { ...defaultHttp1Limits, ...limits });
+  const engine = createHttp1Server(host, app, createHttp1Stats(), {
+    ...defaultHttp1Limits,
+    ...limits,
+  });
   return { peer: new Peer(engine, host, split), host, app, engine };
 }
 
