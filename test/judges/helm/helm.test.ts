@@ -152,6 +152,7 @@ describe("the chart", needsHelm(), () => {
       const env = Object.fromEntries(
         container?.env.map((one) => [one.name, one.value ?? name]) ?? [],
       );
+      assert.equal(Object.keys(env).length, container?.env.length, `${name}: a name twice`);
       const unknown = Object.keys(env).filter((variable) => !(variable in table));
       assert.deepEqual(unknown, [], name);
       assert.deepEqual(read(env).listen, { ip: "::", port }, name);
