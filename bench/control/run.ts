@@ -215,10 +215,13 @@ async function metric(program: Program, name: string): Promise<number> {
   return Number(new RegExp(`^remora_control_${name} (\\S+)$`, "m").exec(text)?.[1]);
 }
 
+/** Machines that are shared are slow, and still worth measuring by CPU time. */
+const patience = 600_000;
+
 async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 120_000;
+  const end = performance.now() + patience;
   while (!(await ask())) {
-    if (performance.now() > end) throw new Error(`not within two minutes: ${what}`);
+    if (performance.now() > end) throw new Error(`not within ten minutes: ${what}`);
     await delay(50);
   }
 }
