@@ -16,6 +16,8 @@ export interface InjectorMetrics {
   reviewed(facts: ReviewFacts, seconds: number): void;
   /** A request that ended before there was a review, by its HTTP status. */
   rejected(status: number): void;
+  /** A connection of an address that has enough of them. */
+  connectionRefused(): void;
   /** Wall time in milliseconds at which the serving certificate ends. */
   setCertificateEnd(notAfter: number): void;
   /** One write of the certificate's Secret or of the webhooks' caBundle, by its step. */
@@ -45,6 +47,11 @@ export function createInjectorMetrics(sources: InjectorSources): InjectorMetrics
     help: "Requests without an answered review, by HTTP status.",
     labelNames: ["status"],
   });
+  const refused = createCounter({
+    name: "remora_injector_connections_refused_total",
+    help: "Connections that were closed because their address had 100 already.",
+    labelNames: [],
+  });
   const duration = createHistogram({
     name: "remora_injector_review_duration_seconds",
     help: "Time from the whole body of a review to its answer.",
@@ -61,14 +68,16 @@ export function createInjectorMetrics(sources: InjectorSources): InjectorMetrics
     help: "Writes of the serving certificate's Secret and of the webhooks' caBundle, by step.",
     labelNames: ["step"],
   });
+  const refusedSeries = refused.series();
   const durationSeries = duration.series();
   const endSeries = end.series();
   return {
-    families: [reviews, rejected, duration, end, steps, ...describeSources(sources)],
+    families: [reviews, rejected, refused, duration, end, steps, ...describeSources(sources)],
     reviewed(facts, seconds) {
       reviews.series(facts.outcome, facts.reason, String(facts.dryRun)).value += 1;
       observe(duration.bounds, durationSeries, seconds);
     },
+    connectionRefused: () => void refusedSeries.value++,
     rejected: (status) => void rejected.series(String(status)).value++,
     setCertificateEnd: (notAfter) => {
       endSeries.value = Math.floor(notAfter / 1_000);

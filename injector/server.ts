@@ -7,7 +7,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { SecureContextOptions, TLSSocket } from "node:tls";
 import type { SocketAddress } from "../src/core/address.ts";
 import type { Clock } from "../src/core/clock.ts";
@@ -54,6 +54,10 @@ const requestTime = seconds(5);
 /** API servers keep a few connections each; idle ones are theirs to open again. */
 const maxConnections = 1_000;
 const idleTime = millis(300_000);
+/** API servers need a handful, also where all of them come by one address; nobody alone can take all there are. */
+const maxConnectionsOfAddress = 100;
+/** A handshake takes milliseconds; who is slower holds a place for nothing. */
+const handshakeTime = seconds(5);
 
 type Request = IncomingMessage | Http2ServerRequest;
 type Response = ServerResponse | Http2ServerResponse;
@@ -65,11 +69,13 @@ export async function listenWebhook(options: WebhookOptions): Promise<Webhook> {
   const server = createSecureServer({
     ...tlsOptions(certificate.current()),
     allowHTTP1: true,
+    handshakeTimeout: handshakeTime,
     maxHeaderListPairs: 100,
     settings: { maxConcurrentStreams: 100 },
   });
   server.maxConnections = maxConnections;
   server.setTimeout(idleTime);
+  limitByAddress(server, metrics);
   server.on("tlsClientError", (error) => options.log.debug({ err: error }, "handshake failed"));
   server.on("sessionError", (error) => options.log.debug({ err: error }, "connection failed"));
   server.on("request", (request: Request, response: Response) => {
@@ -96,6 +102,26 @@ export async function listenWebhook(options: WebhookOptions): Promise<Webhook> {
 
 function tlsOptions(pair: ServingCertificate): SecureContextOptions {
   return { cert: pair.certPem, key: pair.keyPem, minVersion: "TLSv1.2" };
+}
+
+/** A stranger in the cluster can reach the port, and without the webhook no pod of the mesh is made. */
+function limitByAddress(server: Http2SecureServer, metrics: InjectorMetrics): void {
+  const open = new Map<string, number>();
+  server.on("connection", (socket: Socket) => {
+    const address = socket.remoteAddress ?? "";
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > maxConnectionsOfAddress) {
+      metrics.connectionRefused();
+      socket.destroy();
+      return;
+    }
+    open.set(address, count);
+    socket.once("close", () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left > 0) open.set(address, left);
+      else open.delete(address);
+    });
+  });
 }
 
 interface Connections {

@@ -28,7 +28,7 @@ export interface PairRequest {
 }
 
 /** Clocks of API servers may be behind ours. */
-const backdate = 300_000;
+export const backdate = 300_000;
 
 export function makeServingPair(request: PairRequest): ServingPair {
   const { dnsNames, uri, trustDomain, lifetime, now } = request;

@@ -93,6 +93,13 @@ test("nothing is done until a third of the lifetime is left, and nobody sleeps o
   assert.deepEqual(nextStep(situation, settings, nearly), { kind: "wait", time: 5 });
 });
 
+test("a certificate that would outlast the lifetime is renewed: the setting was another one", () => {
+  const state = firstState();
+  const shorter = { ...settings, lifetime: millis(lifetime / 10) };
+  written(nextStep(trusted(state), shorter, start), "prepare");
+  assert.equal(nextStep(trusted(state), settings, start - 60_000).kind, "wait");
+});
+
 test("a rotation serves the new pair only after both authorities were trusted for the settle time", () => {
   const state = firstState();
   const due = start + (lifetime * 2) / 3;

@@ -14,7 +14,7 @@ import {
   isFor,
   splitCertificates,
 } from "./certificate-state.ts";
-import { makeServingPair, type PairRequest, type ServingPair } from "./make-pair.ts";
+import { backdate, makeServingPair, type PairRequest, type ServingPair } from "./make-pair.ts";
 
 /** Two overlap as a rule; more only come from a lifetime that was made much shorter. */
 const maxPrevious = 4;
@@ -69,9 +69,10 @@ export function nextStep(situation: Situation, settings: RotationSettings, now: 
   if (alive.length < previous.length) {
     return write("forget", { ...state, previousCas: alive.map(({ pem }) => pem).join("") });
   }
-  // A third of the lifetime is left for whatever goes wrong.
+  // A third of the lifetime is left for whatever goes wrong. What would last longer was made under another setting.
   const renewal = endOf(serving) - settings.lifetime / 3;
-  if (now >= renewal) return write("prepare", { ...state, next: make() });
+  const outlasts = endOf(serving) - now > settings.lifetime + backdate;
+  if (now >= renewal || outlasts) return write("prepare", { ...state, next: make() });
   return wait(Math.min(renewal, ...alive.map(({ end }) => end)) - now);
 }
 

@@ -1,10 +1,19 @@
 /** Thousands of reviews that no API server would send, over real TLS: each gets an answer that is defined. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { Agent, request } from "node:https";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { applyJsonPatch, type JsonPatch } from "../../injector/json-patch.ts";
 import { createMutator, createRandom } from "../../src/protocol/fuzz-mutator.ts";
-import { type Answer, askHttp2, type InjectorFixture, startFixture } from "./injector-fixture.ts";
+import { eventually } from "../control/eventually.ts";
+import {
+  type Answer,
+  askHttp1,
+  askHttp2,
+  type InjectorFixture,
+  startFixture,
+} from "./injector-fixture.ts";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -211,6 +220,22 @@ test("reviews with bytes changed are answered, and the counters do not grow with
   const { body } = await fixture.metrics();
   const series = body.split("\n").filter((line) => line.startsWith("remora_injector_re"));
   assert.ok(series.length < 60, `${series.length} series`);
+});
+
+test("one address holds 100 connections at most, and gives them back", async (t) => {
+  const fixture = await startFixture(t);
+  const { port } = fixture.injector;
+  const sockets = Array.from({ length: 101 }, () => connect({ host: "127.0.0.1", port }));
+  t.after(() => sockets.forEach((socket) => socket.destroy()));
+  for (const socket of sockets) socket.on("error", () => undefined);
+  await Promise.any(sockets.map((socket) => once(socket, "close")));
+  assert.equal(sockets.filter(({ closed }) => !closed).length, 100);
+  assert.match((await fixture.metrics()).body, /connections_refused_total 1\n/);
+  for (const socket of sockets) socket.destroy();
+  await eventually("a place", async () => {
+    const answer = await askHttp1(port, { body: JSON.stringify(review) }).catch(() => undefined);
+    return answer?.status === 200;
+  });
 });
 
 test("bodies that never end hold 64 MB together at most, and give it back", async (t) => {
