@@ -172,10 +172,10 @@ async function startRelay(): Promise<Relay> {
   let ports: readonly number[] = [];
   let turn = 0;
   const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
+  const server: Server = createServer({ noDelay: true }, (socket) => {
     const port = ports[turn++ % Math.max(ports.length, 1)];
     if (port === undefined) return socket.destroy();
-    const upstream = dial(port, "127.0.0.1");
+    const upstream = dial({ port, host: "127.0.0.1", noDelay: true });
     for (const one of [socket, upstream]) {
       sockets.add(one);
       one.once("close", () => sockets.delete(one));
