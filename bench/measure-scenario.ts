@@ -45,7 +45,7 @@ export async function measureScenario(
       const failure = text.replaceAll(new URL("../", import.meta.url).href, "");
       measurements.push({ scenario: scenario.name, peer: peer.name, round, failure });
     };
-    const wanted = peers.filter(
+    const wanted = (scenario.peers ?? peers).filter(
       (peer) =>
         peer.carries.includes(scenario.traffic) && (scenario.direct || peer.name !== "direct"),
     );

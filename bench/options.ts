@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import type { Peer } from "./peer.ts";
 import { allPeers } from "./peers/all.ts";
+import { figureScenarios } from "./report/figures.ts";
 import type { Scenario } from "./scenario.ts";
 import { allScenarios } from "./scenarios/all.ts";
 
@@ -11,12 +12,16 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly output: string | undefined;
+  /** Write the figures into the README and docs/performance.md when all is measured. */
+  readonly publish: boolean;
 }
 
-export const usage = `npm run bench -- [SCENARIO…] [--peers NAME,…] [--rounds N] [--seconds S] [--output FILE.json] [--list]
+export const usage = `npm run bench -- [SCENARIO…] [--peers NAME,…] [--rounds N] [--seconds S] [--output FILE.json]
+                 [--quick] [--publish] [--list]
 
 A scenario is named in full or by the start of its name: \`http1\` means all that start so.
 Without names everything runs but the slow ones, which run when they are named.
+--quick measures what the README shows, in about twelve minutes; --publish writes it there.
 `;
 
 /** Throws an Error with a sentence for the user when a name is unknown or a number is none. */
@@ -27,19 +32,31 @@ export function parseOptions(argv: readonly string[]): BenchOptions | "list" {
     options: {
       peers: { type: "string" },
       rounds: { type: "string", default: "5" },
-      seconds: { type: "string", default: "5" },
+      seconds: { type: "string" },
       output: { type: "string" },
+      quick: { type: "boolean", default: false },
+      publish: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
     },
   });
   if (values.list) return "list";
+  const scenarios = values.quick ? quickScenarios() : chooseScenarios(positionals);
+  if (values.quick && positionals.length > 0)
+    throw new Error("--quick chooses the scenarios itself");
   return {
-    scenarios: chooseScenarios(positionals),
-    peers: choosePeers(values.peers),
+    scenarios,
+    peers: choosePeers(values.peers ?? (values.quick ? quickPeers : undefined)),
+    publish: values.publish,
     rounds: whole("--rounds", values.rounds),
-    seconds: whole("--seconds", values.seconds),
+    seconds: whole("--seconds", values.seconds ?? (values.quick ? "1" : "5")),
     output: values.output,
   };
+}
+
+const quickPeers = "remora,haproxy,haproxy-h2,haproxy-tcp,envoy,envoy-full";
+
+function quickScenarios(): Scenario[] {
+  return allScenarios.filter(({ name }) => figureScenarios.includes(name));
 }
 
 function chooseScenarios(names: readonly string[]): Scenario[] {

@@ -8,6 +8,14 @@ export type Traffic = "http1" | "http2" | "grpc" | "tcp";
 /** Either what is installed here, or why this peer cannot take part. */
 export type Availability = { readonly version: string } | { readonly missing: string };
 
+export interface MeshClient {
+  readonly host: string;
+  readonly port: number;
+  /** Files: the key, and the certificates from the leaf to below the root. */
+  readonly key: string;
+  readonly chain: string;
+}
+
 /** A running pair, already accepting connections. */
 export interface Pair {
   /** Where a client in the site's client namespace connects to reach the backend through the pair. */
@@ -15,6 +23,8 @@ export interface Pair {
   /** The proxies whose time and memory count; both are empty for the direct connection. */
   readonly outbound: readonly RunningProgram[];
   readonly inbound: readonly RunningProgram[];
+  /** What a client needs to dial the inbound proxy's mesh port itself; missing where there is none. */
+  readonly meshClient?: MeshClient;
   /** From the start of the slower proxy's process to its first accepted connection, in milliseconds. */
   readonly startToReady: number | undefined;
   stop(): Promise<void>;

@@ -7,6 +7,7 @@ import { measureScenario } from "./measure-scenario.ts";
 import { type BenchOptions, parseOptions, usage } from "./options.ts";
 import type { Peer } from "./peer.ts";
 import { allPeers } from "./peers/all.ts";
+import { publish } from "./publish.ts";
 import { describeMachine } from "./report/machine.ts";
 import { report, scenarioTable } from "./report/markdown.ts";
 import type { Measurement, PeerRecord, Results } from "./report/results.ts";
@@ -15,6 +16,9 @@ import { createCertificates } from "./site/certificates.ts";
 import { removeLeftovers, removeOwn } from "./site/network.ts";
 
 const resultsFolder = new URL("./results/", import.meta.url).pathname;
+
+/** Start and stop of what is measured, beside the measurement and its warm-up. */
+const overheadSeconds = 1.5;
 
 const options = process.argv[2] === "control" ? "control" : read();
 if (options === "control") await benchControl(process.argv.slice(3));
@@ -69,6 +73,7 @@ async function bench(options: BenchOptions): Promise<void> {
     measurements,
   };
   const { rounds, seconds } = options;
+  progress(`about ${estimateMinutes(options, present)} minutes`);
   const certificates = await createCertificates(folder);
   const place = { folder, certificates, cores, rounds, seconds, onProgress: progress };
   for (const scenario of options.scenarios) {
@@ -78,7 +83,20 @@ async function bench(options: BenchOptions): Promise<void> {
     // Written after each scenario: a long run that is cut short keeps what it has.
     write(options, results);
   }
-  process.stdout.write(`\n${report(results)}\nwritten to ${write(options, results)}\n`);
+  const file = write(options, results);
+  process.stdout.write(`\n${report(results)}\nwritten to ${file}\n`);
+  if (options.publish) publish(file);
+}
+
+function estimateMinutes({ scenarios, rounds, seconds }: BenchOptions, peers: readonly Peer[]) {
+  const each = seconds + Math.min(seconds, 1) + overheadSeconds;
+  const measurements = scenarios.reduce((sum, scenario) => {
+    const takePart = (scenario.peers ?? peers).filter(({ carries }) =>
+      carries.includes(scenario.traffic),
+    );
+    return sum + takePart.length * rounds;
+  }, 0);
+  return Math.ceil((measurements * each) / 60);
 }
 
 function findObstacle(): string | undefined {

@@ -1,6 +1,6 @@
 /** One question that is put to every peer in the same way. */
 import type { MetricName, Sample } from "./measure/metric.ts";
-import type { Pair, Traffic } from "./peer.ts";
+import type { Pair, Peer, Traffic } from "./peer.ts";
 import type { Site } from "./site/site.ts";
 
 export interface Subject {
@@ -24,5 +24,7 @@ export interface Scenario {
   readonly onRequest?: true;
   /** False for a scenario that has no meaning without a proxy. */
   readonly direct: boolean;
+  /** Puts the question to these peers instead of those that were asked for. */
+  readonly peers?: readonly Peer[];
   measure(subject: Subject): Promise<Sample>;
 }

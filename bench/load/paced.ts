@@ -16,6 +16,7 @@ export interface PacedLoad {
 export interface PacedResult {
   readonly requests: number;
   readonly p50: number;
+  readonly p90: number;
   readonly p99: number;
   readonly p999: number;
   readonly errors: number;

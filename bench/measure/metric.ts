@@ -13,6 +13,7 @@ export type MetricName =
   | "cpuInbound"
   | "requestsPerSecond"
   | "latencyP50"
+  | "latencyP90"
   | "latencyP99"
   | "latencyP999"
   | "latencyMean"
@@ -24,7 +25,10 @@ export type MetricName =
   | "memoryMaxLoaded"
   | "memoryAboveIdle"
   | "memoryPerConnection"
+  | "memoryPerIdleConnection"
   | "startToReady"
+  | "cpuPerHandshake"
+  | "handshakesPerSecond"
   | "errors";
 
 export const metrics: Readonly<Record<MetricName, MetricInfo>> = {
@@ -33,6 +37,7 @@ export const metrics: Readonly<Record<MetricName, MetricInfo>> = {
   cpuInbound: { title: "inbound proxy", unit: "µs", digits: 1, better: "lower" },
   requestsPerSecond: { title: "requests", unit: "/s", digits: 0, better: "higher" },
   latencyP50: { title: "p50", unit: "ms", digits: 3, better: "lower" },
+  latencyP90: { title: "p90", unit: "ms", digits: 3, better: "lower" },
   latencyP99: { title: "p99", unit: "ms", digits: 3, better: "lower" },
   latencyP999: { title: "p99.9", unit: "ms", digits: 3, better: "lower" },
   latencyMean: { title: "mean latency", unit: "ms", digits: 3, better: "lower" },
@@ -44,6 +49,14 @@ export const metrics: Readonly<Record<MetricName, MetricInfo>> = {
   memoryMaxLoaded: { title: "under load", unit: "MB", digits: 1, better: "lower" },
   memoryAboveIdle: { title: "above idle a minute later", unit: "MB", digits: 1, better: "lower" },
   memoryPerConnection: { title: "per app connection", unit: "KB", digits: 1, better: "lower" },
+  memoryPerIdleConnection: {
+    title: "per idle app connection",
+    unit: "KB",
+    digits: 1,
+    better: "lower",
+  },
+  cpuPerHandshake: { title: "CPU per handshake", unit: "µs", digits: 0, better: "lower" },
+  handshakesPerSecond: { title: "handshakes", unit: "/s", digits: 0, better: "higher" },
   startToReady: { title: "start to ready", unit: "ms", digits: 0, better: "lower" },
   errors: { title: "errors", unit: "", digits: 0, better: "lower" },
 };

@@ -5,7 +5,7 @@ import { envoyPeers } from "./envoy.ts";
 import { haproxyPeers } from "./haproxy.ts";
 import { nginx } from "./nginx.ts";
 import { nodePeers } from "./node.ts";
-import { remora } from "./remora.ts";
+import { remora, remoraFeatures } from "./remora.ts";
 
 export const allPeers: readonly Peer[] = [
   direct,
@@ -15,3 +15,6 @@ export const allPeers: readonly Peer[] = [
   ...envoyPeers,
   ...nodePeers,
 ];
+
+/** Those and Remora with more switched on, which only the scenarios of features ask for. */
+export const featurePeers: readonly Peer[] = [remora, ...remoraFeatures];

@@ -36,18 +36,31 @@ export async function startPair(site: Site, commands: PairCommands): Promise<Pai
     commands.inbound,
     options(site.serverNamespace),
   );
-  const outbound = launch(
-    `${commands.name} outbound`,
-    commands.outbound,
-    options(site.clientNamespace),
-  );
+  const running = [inbound];
   const stop = async () => {
-    await Promise.all([inbound.stop(), outbound.stop()]);
+    await Promise.all(running.map((program) => program.stop()));
   };
   try {
-    const ready = await startToReady([inbound, outbound], waits);
+    // One after the other: they share a core, and a pod starts one.
+    const inboundReady = await startToReady([inbound], waits.slice(0, 1));
+    const outbound = launch(
+      `${commands.name} outbound`,
+      commands.outbound,
+      options(site.clientNamespace),
+    );
+    running.push(outbound);
+    const ready = Math.max(inboundReady, await startToReady([outbound], waits.slice(1)));
     const target = { host: "127.0.0.1", port: outboundPort };
-    return { target, outbound: [outbound], inbound: [inbound], startToReady: ready, stop };
+    const { key, certificate } = site.certificates.client;
+    const meshClient = { host: site.serverAddress, port: meshPort, key, chain: certificate };
+    return {
+      target,
+      outbound: [outbound],
+      inbound: [inbound],
+      meshClient,
+      startToReady: ready,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -5,6 +5,7 @@ import { createTokenSigner, type TokenSigner } from "../../src/identity/local-is
 import type { Traffic } from "../peer.ts";
 import { clientAddress, serverAddress } from "../site/network.ts";
 import type { Site } from "../site/site.ts";
+import type { Features } from "./remora.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -43,7 +44,12 @@ const declared: Readonly<Record<Traffic, { appProtocol: string; inbound: string 
   tcp: { appProtocol: "tcp", inbound: "tcp" },
 };
 
-export function createBenchMesh(folder: string, site: Site, traffic: Traffic): BenchMesh {
+export function createBenchMesh(
+  folder: string,
+  site: Site,
+  traffic: Traffic,
+  features: Features,
+): BenchMesh {
   const make = (name: string) => {
     mkdirSync(`${folder}/${name}`, { recursive: true });
     return `${folder}/${name}`;
@@ -51,8 +57,8 @@ export function createBenchMesh(folder: string, site: Site, traffic: Traffic): B
   const signer = createTokenSigner(make("tokens"));
   const bundleFile = `${make("bundle")}/ca.pem`;
   const manifests = make("manifests");
-  writeFileSync(`${manifests}/bench.json`, JSON.stringify(createObjects(site, traffic), null, 1));
-  const context = { folder, signer, bundleFile, site, traffic };
+  writeFileSync(`${manifests}/bench.json`, JSON.stringify(createObjects(site, traffic, features)));
+  const context = { folder, signer, bundleFile, site, traffic, features };
   return {
     identity: {
       port: identityPort,
@@ -85,6 +91,7 @@ interface Context {
   readonly bundleFile: string;
   readonly site: Site;
   readonly traffic: Traffic;
+  readonly features: Features;
 }
 
 function createSidecar(context: Context, name: "client" | "server"): Sidecar {
@@ -109,9 +116,9 @@ function createSidecar(context: Context, name: "client" | "server"): Sidecar {
       REMORA_TOKEN_FILE: writeToken(folder, signer, kubernetesNamespace, name),
       REMORA_TRUST_BUNDLE_FILE: bundleFile,
       REMORA_ADMIN_SOCKET: `${privateFolder}/admin.sock`,
-      REMORA_LOG_LEVEL: "warn",
+      REMORA_LOG_LEVEL: context.features.accessLog === true ? "info" : "warn",
+      REMORA_ACCESS_LOG: context.features.accessLog === true ? "on" : "off",
       REMORA_DRAIN_TIME: "1s",
-      NODE_COMPILE_CACHE: privateFolder,
       ...(isServer
         ? { REMORA_INBOUND_PROTOCOLS: `${site.backendPort}=${declared[traffic].inbound}` }
         : {}),
@@ -140,7 +147,7 @@ function writeToken(
   return file;
 }
 
-function createObjects(site: Site, traffic: Traffic): unknown {
+function createObjects(site: Site, traffic: Traffic, features: Features): unknown {
   const pod = (name: string, ip: string) => ({
     apiVersion: "v1",
     kind: "Pod",
@@ -170,8 +177,52 @@ function createObjects(site: Site, traffic: Traffic): unknown {
       ports: [{ port: 80, targetPort: site.backendPort, appProtocol }],
     },
   };
-  const items = [pod("client", clientAddress), pod("server", serverAddress), service];
+  const items = [
+    pod("client", clientAddress),
+    pod("server", serverAddress),
+    service,
+    ...(features.rules === undefined ? [] : [createPolicy(features.rules)]),
+    ...Array.from({ length: features.services ?? 0 }, (_, at) => otherService(at, pod)).flat(),
+  ];
   return { apiVersion: "v1", kind: "List", items };
+}
+
+/** Every rule but the last one is about somebody else. */
+function createPolicy(count: number): unknown {
+  const rules = Array.from({ length: count }, (_, at) => ({
+    from: { serviceAccounts: [at === count - 1 ? "client" : `other-${at}`] },
+    to: { methods: ["GET", "POST"], paths: ["/100", "/10k"] },
+  }));
+  return {
+    apiVersion: "policy.remora.dev/v1alpha1",
+    kind: "AuthorizationPolicy",
+    metadata: { name: "bench", namespace: kubernetesNamespace },
+    spec: { selector: { matchLabels: { app: "server" } }, action: "Allow", rules },
+  };
+}
+
+/** A Service that nobody asks for, with one pod. */
+function otherService(
+  at: number,
+  pod: (name: string, ip: string) => { metadata: object },
+): unknown[] {
+  const name = `other-${at}`;
+  const bytes = `${(at >> 8) & 255}.${at & 255}`;
+  const made = pod(name, `10.78.${bytes}`);
+  const uid = `00000000-0000-4000-9000-${at.toString(16).padStart(12, "0")}`;
+  return [
+    { ...made, metadata: { ...made.metadata, uid } },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name, namespace: kubernetesNamespace },
+      spec: {
+        clusterIP: `10.97.${bytes}`,
+        selector: { app: name },
+        ports: [{ port: 80, targetPort: 8080, appProtocol: "http" }],
+      },
+    },
+  ];
 }
 
 function podUid(name: string): string {

@@ -24,6 +24,7 @@ export interface Verdict {
 }
 
 const haproxy = ["haproxy", "haproxy-h2"];
+const perIdle = "memoryPerIdleConnection";
 
 export const budgets: readonly Budget[] = [
   ...["http1-1", "http1-1-10k", "h2-1x8", "grpc-1x1"].map((scenario) => cpu(scenario, 1)),
@@ -52,9 +53,17 @@ export const budgets: readonly Budget[] = [
       limit: { kind: "ratio", against: ["haproxy-tcp"], atLeast: 1.2 },
     }),
   ),
+  handshake("handshakes-full"),
+  {
+    what: "p99 at half of capacity against HAProxy",
+    scenario: "http1-half",
+    metric: "latencyP99",
+    limit: { kind: "ratio", against: haproxy, atMost: 1.5 },
+  },
   value("private memory of an idle, ready sidecar", "idle", "memoryMax", 15),
   value("the same with 1,000 connections at 5,000 req/s", "memory-1000", "memoryMaxLoaded", 40),
-  value("private memory per idle app connection", "memory-1000", "memoryPerConnection", 8),
+  value("private memory per idle app connection", "connections-1000", perIdle, 8),
+  value("the same at ten times as many", "connections-10000", perIdle, 8),
   value("memory above idle a minute after a burst", "memory-burst", "memoryAboveIdle", 5),
   value("start to ready, certificate included", "idle", "startToReady", 150),
 ];
@@ -98,6 +107,13 @@ function cpu(scenario: string, atMost: number): Budget {
   const limit = { kind: "ratio", against: haproxy, atMost } as const;
   const what = "CPU per request per hop against HAProxy's best";
   return { what, scenario, metric: "cpuPerRequest", limit };
+}
+
+/** As handshakes per second of one core: 0.8 of HAProxy's. */
+function handshake(scenario: string): Budget {
+  const limit = { kind: "ratio", against: haproxy, atMost: 1 / 0.8 } as const;
+  const what = "CPU per handshake against HAProxy";
+  return { what, scenario, metric: "cpuPerHandshake", limit };
 }
 
 function value(what: string, scenario: string, metric: MetricName, atMost: number): Budget {

@@ -86,7 +86,7 @@ function cell(results: Results, scenario: string, peer: string, metric: MetricNa
   return summary.rounds > 1 && min !== max ? `${median} (${min}–${max})` : `${median}`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );

@@ -1,5 +1,7 @@
 /** Every scenario, in the order of the report. */
 import type { Scenario } from "../scenario.ts";
+import { featureScenarios } from "./features.ts";
+import { handshakeScenarios } from "./handshakes.ts";
 import { http1Scenarios } from "./http1.ts";
 import { http2Scenarios } from "./http2.ts";
 import { memoryScenarios } from "./memory.ts";
@@ -11,5 +13,7 @@ export const allScenarios: readonly Scenario[] = [
   ...http2Scenarios,
   ...tcpScenarios,
   ...pacedScenarios,
+  ...handshakeScenarios,
   ...memoryScenarios,
+  ...featureScenarios,
 ];

@@ -1,5 +1,5 @@
 /** What a sidecar holds: idle, with a thousand connections, under load, and a while after a burst. */
-import { startPaced } from "../load/paced.ts";
+import { type PacedRun, startPaced } from "../load/paced.ts";
 import { wrk } from "../load/wrk.ts";
 import { privateMegabytes } from "../measure/memory.ts";
 import type { Sample } from "../measure/metric.ts";
@@ -34,6 +34,7 @@ export const memoryScenarios: readonly Scenario[] = [
     direct: false,
     measure: measureConnections,
   },
+  ...[1_000, 10_000].map(idleConnections),
   {
     name: "memory-burst",
     title: "A minute after a burst of 256 connections",
@@ -45,6 +46,50 @@ export const memoryScenarios: readonly Scenario[] = [
     measure: measureBurst,
   },
 ];
+
+/** The first ones make room that the next ones use too, so the figure is that of every connection behind them. */
+const firstConnections = 100;
+/** Longer than the quiet time after which a program may give memory back. */
+const quietMillis = 25_000;
+
+function idleConnections(count: number): Scenario {
+  return {
+    name: `connections-${count}`,
+    title: `${count} connections of applications with one request each, then silence`,
+    traffic: "http1",
+    metrics: ["memoryPerIdleConnection", "memoryMax", "errors"],
+    pair: "fresh",
+    onRequest: true,
+    direct: false,
+    measure: async (subject) => await measureIdle(subject, count),
+  };
+}
+
+async function measureIdle(subject: Subject, count: number): Promise<Sample> {
+  const first = await openQuietly(subject, firstConnections);
+  const warm = largest(subject.pair);
+  const rest = await openQuietly(subject, count);
+  try {
+    const memoryMax = largest(subject.pair);
+    const { errors } = await rest.result;
+    return {
+      memoryPerIdleConnection: ((memoryMax - warm) * 1_000) / count,
+      memoryMax,
+      errors,
+    };
+  } finally {
+    await first.program.stop();
+    await rest.program.stop();
+  }
+}
+
+async function openQuietly(subject: Subject, count: number): Promise<PacedRun> {
+  const delay = quietMillis / 1_000 + 1;
+  const run = startPaced(subject, { connections: count, rate: 1, seconds: 1, delay });
+  await run.opened;
+  await sleep(quietMillis);
+  return run;
+}
 
 async function measureConnections(subject: Subject): Promise<Sample> {
   await sleep(settleMillis);

@@ -1,25 +1,49 @@
 /** A fixed rate that every peer can carry: latency as users see it when nothing is saturated. */
 import { startPaced } from "../load/paced.ts";
+import { wrk } from "../load/wrk.ts";
 import { totalCpu } from "../measure/cpu.ts";
 import type { Sample } from "../measure/metric.ts";
 import type { Scenario, Subject } from "../scenario.ts";
 
-const rate = 5_000;
+const fixedRate = 5_000;
 const connections = 64;
 
 export const pacedScenarios: readonly Scenario[] = [
   {
+    name: "http1-half",
+    title: `HTTP/1.1 at half of what the pair itself can carry over ${connections} connections`,
+    traffic: "http1",
+    metrics: [
+      "latencyP50",
+      "latencyP90",
+      "latencyP99",
+      "latencyP999",
+      "requestsPerSecond",
+      "errors",
+    ],
+    pair: "kept",
+    direct: false,
+    measure: async (subject) => {
+      const { host, port } = subject.pair.target;
+      const url = `http://${host}:${port}/100`;
+      const seconds = Math.max(1, subject.warmUpSeconds);
+      const most = await wrk(subject.site, { url, connections, seconds });
+      const half = Math.floor(most.requests / most.seconds / 2);
+      return { ...(await measure(subject, half)), requestsPerSecond: half };
+    },
+  },
+  {
     name: "http1-paced",
-    title: `HTTP/1.1, ${rate} requests per second on schedule over ${connections} connections`,
+    title: `HTTP/1.1, ${fixedRate} requests per second on schedule over ${connections} connections`,
     traffic: "http1",
     metrics: ["latencyP50", "latencyP99", "latencyP999", "cpuPerRequest", "errors"],
     pair: "kept",
     direct: true,
-    measure,
+    measure: async (subject) => await measure(subject, fixedRate),
   },
 ];
 
-async function measure(subject: Subject): Promise<Sample> {
+async function measure(subject: Subject, rate: number): Promise<Sample> {
   const proxies = [...subject.pair.outbound, ...subject.pair.inbound];
   const paced = async (seconds: number) => {
     const run = startPaced(subject, { connections, rate, seconds, delay: 0 });
@@ -36,6 +60,7 @@ async function measure(subject: Subject): Promise<Sample> {
   const { result, nanoseconds } = await paced(subject.seconds);
   return {
     latencyP50: result.p50,
+    latencyP90: result.p90,
     latencyP99: result.p99,
     latencyP999: result.p999,
     ...(nanoseconds > 0 ? { cpuPerRequest: nanoseconds / 2 / 1000 / result.requests } : {}),

@@ -30,20 +30,27 @@ const leafExtensions = [
 
 export async function createCertificates(folder: string): Promise<Certificates> {
   const authority = `${folder}/ca.pem`;
-  const authorityKey = `${folder}/ca.key`;
-  await create(authority, authorityKey, ["keyUsage=critical,keyCertSign,cRLSign"]);
-  const leaf = async (name: string): Promise<Leaf> => {
-    const spiffeId = `spiffe://cluster.local/ns/bench/sa/${name}`;
-    const key = `${folder}/${name}.key`;
-    const certificate = `${folder}/${name}.pem`;
-    const names = `subjectAltName=critical,URI:${spiffeId},DNS:${leafDnsName}`;
-    const signer = ["-CA", authority, "-CAkey", authorityKey];
-    await create(certificate, key, [...leafExtensions, names], signer);
-    const combined = `${folder}/${name}.combined.pem`;
-    writeFileSync(combined, readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
-    return { certificate, key, combined, spiffeId };
-  };
+  const signer = { certificate: authority, key: `${folder}/ca.key` };
+  await create(authority, signer.key, ["keyUsage=critical,keyCertSign,cRLSign"]);
+  const leaf = (name: string) => createLeaf(folder, name, signer);
   return { authority, client: await leaf("client"), server: await leaf("server") };
+}
+
+/** A certificate of the service account `name`, signed by an authority whose files are given. */
+export async function createLeaf(
+  folder: string,
+  name: string,
+  authority: { readonly certificate: string; readonly key: string },
+): Promise<Leaf> {
+  const spiffeId = `spiffe://cluster.local/ns/bench/sa/${name}`;
+  const key = `${folder}/${name}.key`;
+  const certificate = `${folder}/${name}.pem`;
+  const names = `subjectAltName=critical,URI:${spiffeId},DNS:${leafDnsName}`;
+  const signer = ["-CA", authority.certificate, "-CAkey", authority.key];
+  await create(certificate, key, [...leafExtensions, names], signer);
+  const combined = `${folder}/${name}.combined.pem`;
+  writeFileSync(combined, readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
+  return { certificate, key, combined, spiffeId };
 }
 
 async function create(
