@@ -105,8 +105,9 @@ async function start(site: Site, traffic: Traffic, features: Features) {
 
 /** Another pod of the mesh, as far as the inbound sidecar can tell. */
 async function createMeshClient(site: Site, folder: string): Promise<MeshClient> {
-  const issuer = `${folder}/authority/ca-cert.pem`;
-  const signer = { certificate: issuer, key: `${folder}/authority/ca-key.pem` };
+  // Made by identity at its first start.
+  const issuer = `${folder}/authority/own/ca-cert.pem`;
+  const signer = { certificate: issuer, key: `${folder}/authority/own/ca-key.pem` };
   const { key, combined, certificate } = await createLeaf(folder, "handshake", signer);
   const chain = combined.replace("combined", "chain");
   writeFileSync(chain, readFileSync(certificate, "utf8") + readFileSync(issuer, "utf8"));

@@ -9,6 +9,7 @@ const [host = "", port = "", key = "", chain = "", seconds = "1", kind] = proces
 const atOnce = 8;
 /** A server that resumes sends its ticket right behind the handshake. */
 const ticketMillis = 1_000;
+const welcomeMillis = 500;
 
 const secureContext = createSecureContext({
   key: readFileSync(key),
@@ -22,6 +23,7 @@ const options: ConnectionOptions = {
   rejectUnauthorized: false,
   ALPNProtocols: ["h2", "http/1.1"],
 };
+await assertWelcome();
 const session = kind === "resumed" ? await firstSession() : undefined;
 let handshakes = 0;
 let resumed = 0;
@@ -41,13 +43,30 @@ async function run(): Promise<void> {
 async function handshake(): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect(session === undefined ? options : { ...options, session });
-  socket.once("error", reject);
+  // What comes after the handshake, of a connection that is closed already, is nobody's concern.
+  socket.on("error", reject);
   socket.once("secureConnect", () => {
     if (socket.isSessionReused()) resumed += 1;
     socket.destroy();
     resolve();
   });
   await promise;
+}
+
+/** In TLS 1.3 a client is done before the server has looked at its certificate: who is refused hears of it a little later. */
+async function assertWelcome(): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const socket = connect(options);
+  socket.on("error", reject);
+  socket.on("close", () => reject(new Error("the server closed the connection")));
+  socket.resume();
+  const timer = setTimeout(resolve, welcomeMillis);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
 }
 
 async function firstSession(): Promise<Buffer> {

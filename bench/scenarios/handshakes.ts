@@ -4,6 +4,7 @@ import type { Sample } from "../measure/metric.ts";
 import type { Scenario, Subject } from "../scenario.ts";
 import { runInside } from "../site/launch.ts";
 
+const sidecarUser = 15_008;
 const program = new URL("../programs/handshakes.ts", import.meta.url).pathname;
 
 export const handshakeScenarios: readonly Scenario[] = [
@@ -48,6 +49,7 @@ async function run({ site, pair }: Subject, kind: string, seconds: number): Prom
   if (client === undefined) throw new Error("nobody else may dial the inbound proxy");
   const { host, port, key, chain } = client;
   const command = [process.execPath, program, host, String(port), key, chain, String(seconds)];
-  const options = { namespace: site.clientNamespace, core: site.cores.load };
+  // As the sidecar's user: what others send to the mesh port is redirected, and refused.
+  const options = { namespace: site.clientNamespace, core: site.cores.load, user: sidecarUser };
   return JSON.parse(await runInside("handshakes", [...command, kind], options)) as Report;
 }

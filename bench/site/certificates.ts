@@ -1,5 +1,5 @@
 /** One certificate authority and a P-256 leaf for each side, with SPIFFE names, used by every peer but Remora. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { run } from "./command.ts";
 
 export interface Leaf {
@@ -48,6 +48,8 @@ export async function createLeaf(
   const names = `subjectAltName=critical,URI:${spiffeId},DNS:${leafDnsName}`;
   const signer = ["-CA", authority.certificate, "-CAkey", authority.key];
   await create(certificate, key, [...leafExtensions, names], signer);
+  // Worth nothing after the run, and read by programs without privileges.
+  chmodSync(key, 0o644);
   const combined = `${folder}/${name}.combined.pem`;
   writeFileSync(combined, readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
   return { certificate, key, combined, spiffeId };
