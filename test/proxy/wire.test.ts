@@ -132,6 +132,19 @@ for (const [way, createContext] of contexts) {
     assert.deepEqual(wire.engine.events, ["flushed"]);
   });
 
+  test(`what arrives on an accepted socket, which its listener paused, is read ${way}`, async (t) => {
+    const { client, server } = await pair(t);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const options = { socket: server, side: "downstream" } as const;
+    new Wire(createContext(), options, (host) => {
+      const probe = new Probe(host);
+      probe.onReceive = (chunk) => resolve(chunk.toString());
+      return probe;
+    });
+    client.write("hello");
+    assert.equal(await promise, "hello");
+  });
+
   test(`more than the kernel takes at once arrives whole and in order ${way}`, async (t) => {
     const { client, server } = await pair(t);
     const options = { socket: server, side: "downstream" } as const;

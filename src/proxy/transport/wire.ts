@@ -189,7 +189,11 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
     if (direct) {
       socket.resume();
       socket.read(0);
-    } else socket.on("data", (chunk: Buffer) => this.receive(chunk));
+      return;
+    }
+    socket.on("data", (chunk: Buffer) => this.receive(chunk));
+    // An accepted socket was paused by its listener, and a listener for `data` alone does not wake it.
+    socket.resume();
   }
 
   receive(chunk: Buffer): void {
