@@ -134,13 +134,10 @@ for (const [way, createContext] of contexts) {
 
   test(`what arrives on an accepted socket, which its listener paused, is read ${way}`, async (t) => {
     const { client, server } = await pair(t);
-    const { promise, resolve } = Promise.withResolvers<string>();
     const options = { socket: server, side: "downstream" } as const;
-    new Wire(createContext(), options, (host) => {
-      const probe = new Probe(host);
-      probe.onReceive = (chunk) => resolve(chunk.toString());
-      return probe;
-    });
+    const wire = new Wire(createContext(), options, (host) => new Probe(host));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    wire.engine.onReceive = (chunk) => resolve(chunk.toString());
     client.write("hello");
     assert.equal(await promise, "hello");
   });
