@@ -9,12 +9,7 @@ import {
   type SettingTable,
 } from "../src/core/config-table.ts";
 import { type Millis, parseDuration } from "../src/core/duration.ts";
-import {
-  type ImageProgram,
-  initNodeFlags,
-  permissionFlags,
-  sidecarNodeFlags,
-} from "../src/core/node-runtime.ts";
+import { initNodeFlags, permissionFlags, sidecarNodeFlags } from "../src/core/node-runtime.ts";
 import {
   parseListenAddress,
   parseLogLevel,
@@ -231,14 +226,13 @@ function injectionOf(settings: Settings<typeof injectionSettings>): InjectionOpt
   const node = settings.REMORA_INJECTOR_NODE;
   const folder = settings.REMORA_INJECTOR_PROGRAM_DIR;
   const program = (name: string): string => posix.join(folder, `${name}.js`);
-  const permissions = (name: ImageProgram): string[] => permissionFlags(name, folder);
   return {
     ...defaultInjection,
     version: settings.REMORA_INJECTOR_VERSION,
     image: settings.REMORA_INJECTOR_IMAGE,
     ...(pullPolicy === undefined ? {} : { imagePullPolicy: pullPolicy }),
-    proxyCommand: [node, ...sidecarNodeFlags, ...permissions("proxy"), program("proxy")],
-    initCommand: [node, ...initNodeFlags, ...permissions("init"), program("init")],
+    proxyCommand: [node, ...sidecarNodeFlags, program("proxy")],
+    initCommand: [node, ...initNodeFlags, ...permissionFlags("init", folder), program("init")],
     trustDomain: settings.REMORA_TRUST_DOMAIN,
     identityAddress: settings.REMORA_IDENTITY_ADDRESS,
     controlAddress: settings.REMORA_CONTROL_ADDRESS,

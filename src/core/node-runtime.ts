@@ -24,7 +24,8 @@ export const sidecarEnvironment: Readonly<Record<string, string>> = {
 /** The image's folder of programs; V8's compiled code of them is in its folder `cache` (image/fill.ts). */
 export const imageFolder = "/opt/remora";
 
-export type ImageProgram = "proxy" | "init" | "identity" | "control" | "injector";
+/** Not the sidecar: docs/decisions.md tells why. */
+export type ImageProgram = "init" | "identity" | "control" | "injector";
 
 /**
  * What the runtime lets a program of the image do, beyond what the container does: no child process, no thread, no file
@@ -53,11 +54,6 @@ const secrets = "/var/run/secrets";
 const kernel: readonly string[] = ["/proc", "/sys/fs/cgroup"];
 
 const permissions: Readonly<Record<ImageProgram, Permissions>> = {
-  proxy: {
-    read: [`${secrets}/remora`, "/var/run/remora", ...kernel],
-    write: ["/var/run/remora"],
-    ffi: true,
-  },
   init: { read: kernel, write: [], ffi: true },
   identity: { read: [secrets, ...kernel], write: [], ffi: false },
   control: { read: [secrets, ...kernel], write: [], ffi: false },

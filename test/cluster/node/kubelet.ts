@@ -53,7 +53,6 @@ function configuration({ folder, cgroup, root, serving }: KubeletFields): object
     cgroupRoot: `/${cgroup}`,
     failCgroupV1: false,
     failSwapOn: false,
-    localStorageCapacityIsolation: false,
     makeIPTablesUtilChains: false,
     oomScoreAdj: 0,
     maxPods: 250,
