@@ -63,7 +63,7 @@ export const budgets: readonly Budget[] = [
   value("private memory of an idle, ready sidecar", "idle", "memoryMax", 15),
   value("the same with 1,000 connections at 5,000 req/s", "memory-1000", "memoryMaxLoaded", 40),
   value("private memory per idle app connection", "connections-1000", perIdle, 8),
-  value("the same at ten times as many", "connections-10000", perIdle, 8),
+  value("the same at eight times as many", "connections-8000", perIdle, 8),
   value("memory above idle a minute after a burst", "memory-burst", "memoryAboveIdle", 5),
   value("start to ready, certificate included", "idle", "startToReady", 150),
 ];

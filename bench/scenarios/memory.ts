@@ -34,7 +34,7 @@ export const memoryScenarios: readonly Scenario[] = [
     direct: false,
     measure: measureConnections,
   },
-  ...[1_000, 10_000].map(idleConnections),
+  ...[1_000, 8_000].map(idleConnections),
   {
     name: "memory-burst",
     title: "A minute after a burst of 256 connections",
@@ -52,6 +52,7 @@ const firstConnections = 100;
 /** Longer than the quiet time after which a program may give memory back. */
 const quietMillis = 25_000;
 
+/** 8,000 are what a process may open files for on most machines, two for each connection. */
 function idleConnections(count: number): Scenario {
   return {
     name: `connections-${count}`,
