@@ -167,6 +167,13 @@ spec:
             # A list of ten thousand pods is garbage at once; a small young generation keeps it from growing the heap.
             - --max-semi-space-size={{ . }}
             {{- end }}
+            # The runtime lets it have no child process, no thread and no file but these (src/core/node-runtime.ts).
+            - --permission
+            - --allow-net
+            {{- range list $values.image.programDir "/var/run/secrets" "/proc" "/sys/fs/cgroup" }}
+            - --allow-fs-read={{ . }}
+            {{- end }}
+            - --allow-fs-write={{ $values.image.programDir }}/cache
             - {{ $values.image.programDir }}/{{ .program }}.js
           ports:
             - { name: {{ .program }}, containerPort: {{ .port }} }

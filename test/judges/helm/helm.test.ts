@@ -8,6 +8,7 @@ import { parse } from "yaml";
 import { injectorSettingTable, readInjectorConfig } from "../../../injector/config.ts";
 import { controlSettingTable, readControlConfig } from "../../../src/control/config.ts";
 import { policySpec } from "../../../src/control/manifests/policy-schema.ts";
+import { permissionFlags } from "../../../src/core/node-runtime.ts";
 import { identitySettingTable, readIdentityConfig } from "../../../src/identity/config.ts";
 import {
   buildHelm,
@@ -138,6 +139,15 @@ describe("the chart", needsHelm(), () => {
         assert.deepEqual(Object.keys(container.resources).sort(), ["limits", "requests"]);
         assert.match(container.image, /^registry\.example\/remora@sha256:[0-9a-f]{64}$/);
       }
+    }
+  });
+
+  test("every program is given the permissions that are written down for it", () => {
+    for (const program of ["identity", "control", "injector"] as const) {
+      const [container] = podOf(`remora-${program}`).containers;
+      const given = container?.command.filter((flag) => /^--(?:permission|allow)/.test(flag));
+      const folder = container?.command.at(-1)?.replace(/\/[^/]*$/, "");
+      assert.deepEqual(given, permissionFlags(program, folder), program);
     }
   });
 
