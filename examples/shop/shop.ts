@@ -2,12 +2,12 @@
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { parseMetricsText, type Sample } from "../../src/cli/traffic/metrics-text.ts";
 import { seconds } from "../../src/core/duration.ts";
 import type { NotReady } from "../../src/local/api/messages.ts";
 import { serveApi } from "../../src/local/api/server.ts";
 import { type Mesh, startMesh } from "../../src/local/mesh.ts";
 import { stateRoot } from "../../src/local/sandbox/state.ts";
-import { parseMetricsText, type Sample } from "./view/metrics-text.ts";
 
 const namespace = "shop";
 export const applications: readonly string[] = ["shopper", "web", "catalog", "cart", "ledger"];

@@ -13,6 +13,7 @@ import { logsCommand } from "./commands/logs.ts";
 import { policyExplainCommand } from "./commands/policy-explain.ts";
 import { proxyCommands } from "./commands/proxy.ts";
 import { psCommand } from "./commands/ps.ts";
+import { statCommand } from "./commands/stat.ts";
 import { uninstallCommand } from "./commands/uninstall.ts";
 import { upCommand } from "./commands/up.ts";
 import { upgradeCommand } from "./commands/upgrade.ts";
@@ -49,8 +50,8 @@ export const commandGroups: readonly CommandGroup[] = [
     ],
   },
   {
-    title: "One pod's sidecar, there or here",
-    commands: proxyCommands,
+    title: "Sidecars, there or here",
+    commands: [statCommand, ...proxyCommands],
   },
   {
     title: "remora itself",

@@ -22,6 +22,9 @@ const others: Readonly<Record<string, () => string>> = {
   "grpc-js": () => packageVersion("@grpc/grpc-js"),
   grpcio: () =>
     execFileSync(python, ["-c", "import grpc; print(grpc.__version__)"], { encoding: "utf8" }),
+  "testssl.sh": () =>
+    / ([0-9]+\.[0-9.]+) /.exec(execFileSync("testssl", ["--version"], { encoding: "utf8" }))?.[1] ??
+    "",
   nft: () => execFileSync("nft", ["--version"], { encoding: "utf8" }).split(" ")[1] ?? "",
   "RFC 9110 and 9112": () => "2022",
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Findings, judge } from "../../examples/shop/check/verdict.ts";
-import { parseMetricsText } from "../../examples/shop/view/metrics-text.ts";
+import { parseMetricsText } from "../../src/cli/traffic/metrics-text.ts";
 import { eventually } from "../control/eventually.ts";
 import { getObject, kubectl } from "./kube.ts";
 import { installMesh, meshNamespace, uninstallMesh } from "./mesh.ts";

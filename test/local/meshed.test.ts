@@ -90,6 +90,19 @@ describe("pods with sidecars", needsPods(), () => {
     );
   });
 
+  test("who talks to whom is shown, with encryption", async () => {
+    const stat = { over: false };
+    const shown = remora
+      .succeed("stat", "-n", "meshed", "--for", "3s", "--output", "json")
+      .finally(() => (stat.over = true));
+    while (!stat.over) await inClient("curl", "-sS", "http://server/");
+    const rows = JSON.parse(await shown) as readonly Readonly<Record<string, unknown>>[];
+    const flow = rows.find(({ destination }) => String(destination).endsWith("/sa/server"));
+    assert.equal(flow?.["source"], "spiffe://cluster.local/ns/meshed/sa/default");
+    assert.deepEqual([flow["protocol"], flow["success"], flow["mtls"]], ["http1", 1, true]);
+    assert.ok(Number(flow["rate"]) > 0);
+  });
+
   test("probes reach the app through the relay, and its bad news come back", async () => {
     await inClient("curl", "-sS", "http://server/unready");
     await eventually(async () => !(await remora.pod("server")).ready);

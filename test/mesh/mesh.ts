@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { parseMetricsText, type Sample } from "../../examples/shop/view/metrics-text.ts";
+import { parseMetricsText, type Sample } from "../../src/cli/traffic/metrics-text.ts";
 import { type Program, type ProgramOptions, runProgram, startProgram } from "../apps/program.ts";
 
 export interface ContainerInfo {

@@ -1,7 +1,8 @@
 /** `npm start -- --check`: visits of every kind, a capture of the wire meanwhile, and a verdict on both. */
+
+import type { Sample } from "../../../src/cli/traffic/metrics-text.ts";
 import { startCapture } from "../../../src/local/sandbox/packet-capture.ts";
 import type { Shop } from "../shop.ts";
-import type { Sample } from "../view/metrics-text.ts";
 import { type Evidence, type Findings, judge, type Wire } from "./verdict.ts";
 
 /** Of each kind; eight at a time, so about half a minute on a small machine. */

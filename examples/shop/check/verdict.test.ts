@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Sample } from "../view/metrics-text.ts";
+import type { Sample } from "../../../src/cli/traffic/metrics-text.ts";
 import { type Evidence, judge, type PortTraffic } from "./verdict.ts";
 
 const identities = Object.fromEntries(

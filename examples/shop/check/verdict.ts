@@ -1,5 +1,5 @@
 /** Judges what a check of the shop brought to light: pure, so that each rule can be tested. */
-import type { Sample } from "../view/metrics-text.ts";
+import type { Sample } from "../../../src/cli/traffic/metrics-text.ts";
 
 /** One kind of visit, as the shopper application reports it. */
 export interface Findings {

@@ -1,7 +1,8 @@
 /** The table of the running shop: drawn again and again on a terminal, a line now and then elsewhere. */
+
+import { renderLine, renderScreen } from "../../../src/cli/traffic/table.ts";
+import { type PodScrape, readTraffic } from "../../../src/cli/traffic/traffic.ts";
 import type { Shop } from "../shop.ts";
-import { renderLine, renderScreen } from "./table.ts";
-import { type PodScrape, readTraffic } from "./traffic.ts";
 
 /** A terminal can follow this, and rates over less jump. */
 const terminalPeriod = 2_000;
@@ -28,7 +29,7 @@ export async function showTraffic(shop: Shop, signal: AbortSignal): Promise<void
 
 async function look(shop: Shop): Promise<PodScrape[]> {
   const seen = await shop.scrape();
-  return Array.from(seen, ([{ identity }, samples]) => ({ identity, samples }));
+  return Array.from(seen, ([{ name, identity }, samples]) => ({ pod: name, identity, samples }));
 }
 
 /** False when the signal came first. */

@@ -49,6 +49,7 @@ export interface Deployment extends Named {
 export interface RunningPod extends Named {
   readonly spec: {
     readonly nodeName?: string;
+    readonly serviceAccountName?: string;
     readonly containers: readonly PodContainer[];
     readonly initContainers?: readonly PodContainer[];
   };
@@ -63,6 +64,7 @@ export interface PodContainer {
   readonly name: string;
   readonly image?: string;
   readonly command?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
 }
 

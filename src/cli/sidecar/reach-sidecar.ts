@@ -42,7 +42,7 @@ export async function reachSidecar(
 }
 
 /** What is said on the command line goes first, then a mesh that runs here. */
-function isLocal(args: Arguments, environment: Environment): boolean {
+export function isLocal(args: Arguments, environment: Environment): boolean {
   if (textOption(args, "name") !== undefined) return true;
   if (textOption(args, "kubeconfig") !== undefined) return false;
   if (textOption(args, "context") !== undefined) return false;

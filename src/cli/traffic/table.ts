@@ -35,6 +35,13 @@ export function renderScreen(screen: Screen): string {
   return lines.map((line) => line.slice(0, screen.width)).join("\n");
 }
 
+/** The table alone, a line feed behind each line; where it is too wide, names lose what all have in common. */
+export function renderTable(rows: readonly TrafficRow[], width: number): string {
+  const full = layOut(rows, false);
+  const fits = Math.max(...full.map((line) => line.length)) <= width;
+  return (fits ? full : layOut(rows, true)).map((line) => `${line}\n`).join("");
+}
+
 /** One line for logs and pipes: totals first, then what is wrong. */
 export function renderLine(rows: readonly TrafficRow[]): string {
   const rate = rows.reduce((sum, row) => sum + row.rate, 0);

@@ -89,9 +89,23 @@ function requests(counts: Counts): string {
   ].join("\n");
 }
 
-function scrape(identity: string, text: string) {
-  return { identity, samples: parseMetricsText(text) };
+function scrape(identity: string, text: string, pod: string = identity) {
+  return { pod, identity, samples: parseMetricsText(text) };
 }
+
+test("replicas of one identity are one source", () => {
+  const early = requests({ ok: 100, failed: 0, fast: 100, all: 100 });
+  const late = requests({ ok: 110, failed: 0, fast: 110, all: 110 });
+  const rows = readTraffic(
+    [scrape(web, early, "a"), scrape(web, late, "b")],
+    [scrape(web, late, "a"), scrape(web, late, "b")],
+    1,
+  );
+  assert.deepEqual(
+    rows.map(({ source, rate }) => [source, rate]),
+    [[web, 10]],
+  );
+});
 
 test("requests that found nobody show as failures and say nothing of encryption", () => {
   const text =

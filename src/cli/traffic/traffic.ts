@@ -3,6 +3,8 @@ import type { Sample } from "./metrics-text.ts";
 
 /** One look at one pod. */
 export interface PodScrape {
+  /** Tells pods of one identity apart. */
+  readonly pod: string;
   /** The pod's own SPIFFE ID. */
   readonly identity: string;
   readonly samples: readonly Sample[];
@@ -36,14 +38,18 @@ export function readTraffic(
   after: readonly PodScrape[],
   seconds: number,
 ): TrafficRow[] {
-  const earlier = new Map(before.map((scrape) => [scrape.identity, indexSamples(scrape.samples)]));
-  const rows = after.flatMap((scrape) =>
-    readPod(scrape, earlier.get(scrape.identity) ?? new Map(), seconds),
-  );
-  return rows.sort((a, b) => rowKey(a).localeCompare(rowKey(b)));
+  const earlier = new Map(before.map(({ pod, samples }) => [pod, indexSamples(samples)]));
+  const flows = new Map<string, Flow>();
+  for (const scrape of after) addPod(flows, scrape, earlier.get(scrape.pod) ?? new Map());
+  // Requests that found nobody have no peer: they show while they fail, and say nothing of encryption.
+  const shown = Array.from(flows.values()).filter((flow) => flow.mtls || flow.finished > 0);
+  return shown
+    .map((flow) => describe(flow, seconds))
+    .sort((a, b) => rowKey(a).localeCompare(rowKey(b)));
 }
 
 interface Flow {
+  readonly source: string;
   readonly destination: string;
   readonly protocol: string;
   readonly mtls: boolean;
@@ -53,23 +59,23 @@ interface Flow {
   readonly buckets: Map<number, number>;
 }
 
-function readPod(
+function addPod(
+  flows: Map<string, Flow>,
   scrape: PodScrape,
   earlier: ReadonlyMap<string, number>,
-  seconds: number,
-): TrafficRow[] {
-  const flows = new Map<string, Flow>();
+): void {
   for (const sample of scrape.samples) {
     if (sample.labels["direction"] !== "outbound") continue;
     const past = earlier.get(sampleKey(sample)) ?? 0;
     // A counter that is smaller than before belongs to a sidecar that was restarted.
     const grown = sample.value >= past ? sample.value - past : sample.value;
-    addSample(flows, sample, grown);
+    addSample(flows, scrape.identity, sample, grown);
   }
-  // Requests that found nobody have no peer: they show while they fail, and say nothing of encryption.
-  const shown = Array.from(flows.values()).filter((flow) => flow.mtls || flow.finished > 0);
-  return shown.map((flow) => ({
-    source: scrape.identity,
+}
+
+function describe(flow: Flow, seconds: number): TrafficRow {
+  return {
+    source: flow.source,
     destination: flow.destination,
     protocol: flow.protocol,
     rate: flow.finished / seconds,
@@ -77,26 +83,27 @@ function readPod(
     p50: quantile(flow.buckets, 0.5),
     p99: quantile(flow.buckets, 0.99),
     mtls: flow.mtls || flow.finished > flow.failed ? flow.mtls : undefined,
-  }));
+  };
 }
 
-function addSample(flows: Map<string, Flow>, sample: Sample, grown: number): void {
+function addSample(flows: Map<string, Flow>, source: string, sample: Sample, grown: number): void {
   const { labels } = sample;
+  const open = (protocol: string): Flow => openFlow(flows, source, labels, protocol);
   switch (sample.name) {
     case "remora_requests_total": {
-      const flow = openFlow(flows, labels, labels["protocol"] ?? "http1");
+      const flow = open(labels["protocol"] ?? "http1");
       flow.finished += grown;
       if (isFailure(labels)) flow.failed += grown;
       break;
     }
     case "remora_tcp_connections_total": {
-      const flow = openFlow(flows, labels, "tcp");
+      const flow = open("tcp");
       flow.finished += grown;
       if (!isNone(labels["error"])) flow.failed += grown;
       break;
     }
     case "remora_request_duration_seconds_bucket": {
-      const { buckets } = openFlow(flows, labels, labels["protocol"] ?? "http1");
+      const { buckets } = open(labels["protocol"] ?? "http1");
       const bound = labels["le"] === "+Inf" ? Number.POSITIVE_INFINITY : Number(labels["le"]);
       buckets.set(bound, (buckets.get(bound) ?? 0) + grown);
       break;
@@ -106,13 +113,19 @@ function addSample(flows: Map<string, Flow>, sample: Sample, grown: number): voi
   }
 }
 
-function openFlow(flows: Map<string, Flow>, labels: Sample["labels"], protocol: string): Flow {
+function openFlow(
+  flows: Map<string, Flow>,
+  source: string,
+  labels: Sample["labels"],
+  protocol: string,
+): Flow {
   const peer = labels["peer"] ?? "";
   const mtls = peer.startsWith("spiffe://");
   const service = labels["service"] ?? "";
   const destination = mtls ? peer : isNone(service) ? "unknown" : service;
-  const key = `${destination} ${protocol}`;
+  const key = `${source} ${destination} ${protocol}`;
   const flow = flows.get(key) ?? {
+    source,
     destination,
     protocol,
     mtls,
