@@ -4,7 +4,9 @@
  */
 import {
   type Authorization,
+  noConditions,
   noPolicySnapshot,
+  noRequestConditions,
   type PolicyMatch,
   type PolicyRule,
   type PolicySnapshot,
@@ -34,30 +36,6 @@ function measureOnce(what: string, times: number, work: (index: number) => void)
   const each = Number(process.hrtime.bigint() - begin) / times;
   process.stdout.write(`${what.padEnd(60)} ${each.toFixed(0).padStart(6)} ns\n`);
 }
-
-const noMatch: PolicyMatch = {
-  namespaces: [],
-  notNamespaces: [],
-  principals: [],
-  notPrincipals: [],
-  sourceIps: [],
-  notSourceIps: [],
-  destinationIps: [],
-  notDestinationIps: [],
-  destinationPorts: [],
-  notDestinationPorts: [],
-  serviceAccounts: [],
-  notServiceAccounts: [],
-};
-const noRequest: RequestMatch = {
-  hosts: [],
-  notHosts: [],
-  methods: [],
-  notMethods: [],
-  paths: [],
-  notPaths: [],
-  headers: [],
-};
 
 const client = {
   peer: parseSpiffeId("spiffe://cluster.local/ns/shop/sa/web"),
@@ -91,11 +69,11 @@ function snapshotOf(...rules: readonly PolicyRule[]): PolicySnapshot {
 }
 
 function connectionRule(match: Partial<PolicyMatch>): PolicyRule {
-  return { clauses: [{ matches: [{ ...noMatch, ...match }] }] };
+  return { clauses: [{ matches: [{ ...noConditions, ...match }] }] };
 }
 
 function requestRule(request: Partial<RequestMatch>): PolicyRule {
-  return { clauses: [], request: { ...noRequest, ...request } };
+  return { clauses: [], request: { ...noRequestConditions, ...request } };
 }
 
 function measureRequests(what: string, snapshot: PolicySnapshot): void {

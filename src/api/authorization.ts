@@ -65,6 +65,33 @@ export interface PolicyMatch {
   readonly notServiceAccounts: readonly ServiceAccountMatch[];
 }
 
+/** What a match with conditions is made from: by itself it never matches. */
+export const noConditions: PolicyMatch = {
+  namespaces: [],
+  notNamespaces: [],
+  principals: [],
+  notPrincipals: [],
+  sourceIps: [],
+  notSourceIps: [],
+  destinationIps: [],
+  notDestinationIps: [],
+  destinationPorts: [],
+  notDestinationPorts: [],
+  serviceAccounts: [],
+  notServiceAccounts: [],
+};
+
+/** The same for conditions on requests. */
+export const noRequestConditions: RequestMatch = {
+  hosts: [],
+  notHosts: [],
+  methods: [],
+  notMethods: [],
+  paths: [],
+  notPaths: [],
+  headers: [],
+};
+
 /** `presence` matches every text that is not empty. */
 export type StringMatch =
   | { readonly kind: "exact" | "prefix" | "suffix"; readonly text: string }

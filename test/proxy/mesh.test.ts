@@ -6,7 +6,7 @@ import { connect, createServer, type Server } from "node:net";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
-import type { Authorization, PolicyMatch } from "../../src/api/authorization.ts";
+import { type Authorization, noConditions } from "../../src/api/authorization.ts";
 import {
   createTestAuthority,
   issueTestLeaf,
@@ -48,21 +48,6 @@ async function serve(listener: Server | http.Server | http2.Http2Server): Promis
   client.origDst = { ...vip };
   return port;
 }
-
-const emptyMatch: PolicyMatch = {
-  namespaces: [],
-  notNamespaces: [],
-  principals: [],
-  notPrincipals: [],
-  sourceIps: [],
-  notSourceIps: [],
-  destinationIps: [],
-  notDestinationIps: [],
-  destinationPorts: [],
-  notDestinationPorts: [],
-  serviceAccounts: [],
-  notServiceAccounts: [],
-};
 
 const toProxy = { host: "127.0.0.2", port: 15_001 };
 
@@ -161,7 +146,7 @@ function denyPort(port: number): Authorization {
     scope: "namespace",
     action: "deny",
     dryRun: false,
-    rules: [{ clauses: [{ matches: [{ ...emptyMatch, destinationPorts: [port] }] }] }],
+    rules: [{ clauses: [{ matches: [{ ...noConditions, destinationPorts: [port] }] }] }],
   };
 }
 

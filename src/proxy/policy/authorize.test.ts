@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   type AddressBlock,
   type Authorization,
+  noConditions,
   noPolicySnapshot,
   type PolicyMatch,
   type PolicySnapshot,
@@ -20,24 +21,9 @@ const client: ConnectionFacts = {
 };
 const plaintext: ConnectionFacts = { ...client, peer: undefined };
 
-const nothing: PolicyMatch = {
-  namespaces: [],
-  notNamespaces: [],
-  principals: [],
-  notPrincipals: [],
-  sourceIps: [],
-  notSourceIps: [],
-  destinationIps: [],
-  notDestinationIps: [],
-  destinationPorts: [],
-  notDestinationPorts: [],
-  serviceAccounts: [],
-  notServiceAccounts: [],
-};
-
 /** A rule of one clause of one match. */
 const when = (match: Partial<PolicyMatch>): Authorization["rules"][number] => ({
-  clauses: [{ matches: [{ ...nothing, ...match }] }],
+  clauses: [{ matches: [{ ...noConditions, ...match }] }],
 });
 
 const policy = (
@@ -67,7 +53,7 @@ test("without a policy everything is permitted", () => {
   assert.equal(decision.kind, "permit");
 });
 
-test("nothing is permitted before policies are known", () => {
+test("noConditions is permitted before policies are known", () => {
   assert.deepEqual(authorize(noPolicySnapshot, client), {
     kind: "denied",
     policy: undefined,
@@ -75,7 +61,7 @@ test("nothing is permitted before policies are known", () => {
   });
 });
 
-test("nothing is permitted while a policy that applies is not known", () => {
+test("noConditions is permitted while a policy that applies is not known", () => {
   const decision = authorize({ ...snapshot(), missing: ["shop/x"] }, client);
   assert.equal(decision.kind === "denied" && decision.policy, "shop/x");
 });
@@ -125,19 +111,19 @@ test("a deny policy that does not match leaves everything permitted", () => {
   assert.equal(authorize(snapshot(deny), client).kind, "permit");
 });
 
-test("a policy without rules matches nothing", () => {
+test("a policy without rules matches noConditions", () => {
   assert.equal(authorize(snapshot(policy("none", "allow")), client).kind, "denied");
   assert.equal(authorize(snapshot(policy("none", "deny")), client).kind, "permit");
 });
 
 test("an empty clause always matches and an empty match never", () => {
   assert.equal(matches({ clauses: [{ matches: [] }] }, plaintext), true);
-  assert.equal(matches({ clauses: [{ matches: [nothing] }] }, client), false);
+  assert.equal(matches({ clauses: [{ matches: [noConditions] }] }, client), false);
 });
 
 test("clauses are joined by and, matches by or", () => {
-  const here = { ...nothing, destinationPorts: [8080] };
-  const elsewhere = { ...nothing, destinationPorts: [9] };
+  const here = { ...noConditions, destinationPorts: [8080] };
+  const elsewhere = { ...noConditions, destinationPorts: [9] };
   assert.equal(matches({ clauses: [{ matches: [elsewhere, here] }] }, client), true);
   assert.equal(
     matches({ clauses: [{ matches: [here] }, { matches: [elsewhere] }] }, client),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Authorization, PolicyMatch } from "../../api/authorization.ts";
+import { type Authorization, noConditions, type PolicyMatch } from "../../api/authorization.ts";
 import { indexRules } from "./compile.ts";
 import { type Facts, matchPredicate, type PeerFacts } from "./match.ts";
 
@@ -9,21 +9,6 @@ const peerOf = (namespace: string, account: string): PeerFacts => ({
   namespace,
   account: `${namespace}/${account}`,
 });
-
-const emptyMatch: PolicyMatch = {
-  namespaces: [],
-  notNamespaces: [],
-  principals: [],
-  notPrincipals: [],
-  sourceIps: [],
-  notSourceIps: [],
-  destinationIps: [],
-  notDestinationIps: [],
-  destinationPorts: [],
-  notDestinationPorts: [],
-  serviceAccounts: [],
-  notServiceAccounts: [],
-};
 
 const policy = (name: string, rules: Authorization["rules"]): Authorization => ({
   namespace: "n",
@@ -42,7 +27,7 @@ test("rules that name other clients or ports are never asked", () => {
     (index) => ({ destinationPorts: [10_000 + index] }),
   ];
   const policies = Array.from({ length: 4_000 }, (_, index) => {
-    const match = { ...emptyMatch, ...kinds[index % 4]?.(index) };
+    const match = { ...noConditions, ...kinds[index % 4]?.(index) };
     return policy(`p${index}`, [{ clauses: [{ matches: [match] }, { matches: [] }] }]);
   });
   let reads = 0;
@@ -72,7 +57,7 @@ test("the index answers as asking every rule in turn does", () => {
     return kind === "presence" ? { kind } : { kind, text: pick([...names, "td/ns/a/sa/b", "td/"]) };
   };
   const randomMatch = (): PolicyMatch => ({
-    ...emptyMatch,
+    ...noConditions,
     namespaces: some(text),
     notNamespaces: some(text),
     principals: some(text),

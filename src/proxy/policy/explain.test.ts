@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   type Authorization,
+  noConditions,
   noPolicySnapshot,
+  noRequestConditions,
   type PolicyMatch,
   type PolicyRule,
   type PolicySnapshot,
@@ -15,29 +17,6 @@ import type { RequestHead } from "../../protocol/exchange.ts";
 import { type ConnectionFacts, openGate } from "./authorize.ts";
 import { explain, summarize } from "./explain.ts";
 
-const noConditions: PolicyMatch = {
-  namespaces: [],
-  notNamespaces: [],
-  principals: [],
-  notPrincipals: [],
-  sourceIps: [],
-  notSourceIps: [],
-  destinationIps: [],
-  notDestinationIps: [],
-  destinationPorts: [],
-  notDestinationPorts: [],
-  serviceAccounts: [],
-  notServiceAccounts: [],
-};
-const noRequest: RequestMatch = {
-  hosts: [],
-  notHosts: [],
-  methods: [],
-  notMethods: [],
-  paths: [],
-  notPaths: [],
-  headers: [],
-};
 const exact = (text: string): StringMatch => ({ kind: "exact", text });
 
 const policy = (name: string, action: "allow" | "deny", ...rules: PolicyRule[]): Authorization => ({
@@ -73,7 +52,7 @@ const head = (path: string, more: Partial<RequestHead> = {}): RequestHead => ({
 test("an explanation says of each rule what kept it from matching", () => {
   const rule = (match: Partial<PolicyMatch>, request?: Partial<RequestMatch>): PolicyRule => ({
     clauses: [{ matches: [{ ...noConditions, ...match }] }],
-    ...(request === undefined ? {} : { request: { ...noRequest, ...request } }),
+    ...(request === undefined ? {} : { request: { ...noRequestConditions, ...request } }),
   });
   const rules = [
     rule({ namespaces: [exact("other")], destinationPorts: [80] }),

@@ -2,6 +2,8 @@
 import {
   type Authorization,
   type HeaderMatch,
+  noConditions,
+  noRequestConditions,
   type PolicyMatch,
   type PolicyRule,
   type PolicySnapshot,
@@ -98,21 +100,6 @@ function whyNot(
   return action === "deny" && request === notHttp ? "" : request;
 }
 
-const noConditions: PolicyMatch = {
-  namespaces: [],
-  notNamespaces: [],
-  principals: [],
-  notPrincipals: [],
-  sourceIps: [],
-  notSourceIps: [],
-  destinationIps: [],
-  notDestinationIps: [],
-  destinationPorts: [],
-  notDestinationPorts: [],
-  serviceAccounts: [],
-  notServiceAccounts: [],
-};
-
 /** By their names in an AuthorizationPolicy. */
 const conditionNames: Readonly<Record<keyof PolicyMatch, string>> = {
   namespaces: "from.namespaces",
@@ -141,21 +128,11 @@ function whyNoMatch(match: PolicyMatch, facts: Facts): string {
   return failed === undefined ? "" : `${conditionNames[failed]} does not hold`;
 }
 
-const noRequest: RequestMatch = {
-  hosts: [],
-  notHosts: [],
-  methods: [],
-  notMethods: [],
-  paths: [],
-  notPaths: [],
-  headers: [],
-};
-
 function whyNoRequest(match: RequestMatch, caution: Caution, request: RequestFacts): string {
   const { headers, ...conditions } = match;
   for (const [name, values] of Object.entries(conditions)) {
     if (values.length === 0) continue;
-    const alone = { ...noRequest, [name]: values };
+    const alone = { ...noRequestConditions, [name]: values };
     if (!requestPredicate(alone, caution)(request)) return `to.${name} does not hold`;
   }
   const failed = headers.find((header) => !holdsAlone(header, caution, request));
@@ -163,5 +140,5 @@ function whyNoRequest(match: RequestMatch, caution: Caution, request: RequestFac
 }
 
 function holdsAlone(header: HeaderMatch, caution: Caution, request: RequestFacts): boolean {
-  return requestPredicate({ ...noRequest, headers: [header] }, caution)(request);
+  return requestPredicate({ ...noRequestConditions, headers: [header] }, caution)(request);
 }

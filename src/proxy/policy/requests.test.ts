@@ -5,6 +5,7 @@ import {
   type Authorization,
   type HeaderMatch,
   noPolicySnapshot,
+  noRequestConditions,
   type PolicySnapshot,
   type RequestMatch,
   type StringMatch,
@@ -21,16 +22,6 @@ const client: ConnectionFacts = {
   port: 8080,
 };
 const plaintext: ConnectionFacts = { ...client, peer: undefined };
-
-const nothing: RequestMatch = {
-  hosts: [],
-  notHosts: [],
-  methods: [],
-  notMethods: [],
-  paths: [],
-  notPaths: [],
-  headers: [],
-};
 
 const pattern = (text: string): StringMatch => {
   if (text === "*") return { kind: "presence" };
@@ -58,7 +49,7 @@ const policy = (
   scope: "namespace",
   action,
   dryRun: false,
-  rules: [{ clauses: [], request: { ...nothing, ...request } }],
+  rules: [{ clauses: [], request: { ...noRequestConditions, ...request } }],
   ...more,
 });
 
@@ -385,7 +376,7 @@ test("where no rule about requests is left for a client, requests are not looked
   assert.equal(gate.requests?.kind, "permit");
 });
 
-test("a policy in audit mode changes nothing and says what it would deny", () => {
+test("a policy in audit mode changes noRequestConditions and says what it would deny", () => {
   const audit = policy("deny", { paths: patterns("/admin") }, { dryRun: true });
   const gate = openGate(snapshot(audit), client);
   const find = (path: string) => {
