@@ -39,6 +39,15 @@ test("with memory to spare everything is admitted", () => {
   assert.deepEqual(overload.shed, { connection: 0, exchange: 0, idle: 0 });
 });
 
+test("what the container has left is read anew in each tick, not for each connection", () => {
+  const asked: boolean[] = [];
+  const memory = (fresh: boolean): number => (asked.push(fresh), 0);
+  const overload = createOverload(() => {}, { heap: () => 0, memory, collect: () => {} });
+  overload.admitConnection();
+  overload.tick([]);
+  assert.deepEqual(asked, [false, true]);
+});
+
 test("garbage is collected before anybody is refused, and not again at once", () => {
   const { process, overload } = scene();
   process.garbage = 0.6;

@@ -1,6 +1,7 @@
 /** Load shed: near the end of the memory that the sidecar may have, new work is refused so that the rest lives on. */
 import { getHeapStatistics } from "node:v8";
 import type { Reset } from "../../protocol/exchange.ts";
+import { openContainerMemory } from "./container-memory.ts";
 import type { Wire } from "./wire.ts";
 
 export interface OverloadLimits {
@@ -43,8 +44,8 @@ export const defaultOverloadLimits: OverloadLimits = {
 export interface MemorySource {
   /** Of the heap in use, as a share of what V8 may take. */
   heap(): number;
-  /** Of the container's memory; 0 when it has no limit. */
-  memory(): number;
+  /** Of the container's memory; 0 when it has no limit. Only `fresh` is it surely what it is now. */
+  memory(fresh: boolean): number;
   collect(): void;
 }
 
@@ -89,8 +90,8 @@ export function createOverload(
     source.collect();
     return isAbove(source.heap(), limits.heapShare);
   };
-  const look = (): void => {
-    const now = isHeapFull() || isAbove(source.memory(), limits.memoryShare);
+  const look = (fresh: boolean): void => {
+    const now = isHeapFull() || isAbove(source.memory(fresh), limits.memoryShare);
     full = now && source.heap() > limits.fullShare;
     if (now === shedding) return;
     shedding = now;
@@ -102,20 +103,20 @@ export function createOverload(
     },
     shed,
     admitConnection() {
-      if (!shedding) look();
+      if (!shedding) look(false);
       if (shedding) shed.connection += 1;
       return !shedding;
     },
     admitExchange(running) {
       exchanges += 1;
-      if (exchanges % limits.exchangesPerLook === 0) look();
+      if (exchanges % limits.exchangesPerLook === 0) look(false);
       const admitted = !shedding || (!full && running < limits.exchangesWhileShedding);
       if (!admitted) shed.exchange += 1;
       return admitted;
     },
     tick(wires) {
       ticksSinceCollection += 1;
-      look();
+      look(true);
       if (shedding) shed.idle += idle.closeSome(wires, limits);
       else idle.forget();
     },
@@ -152,18 +153,19 @@ class IdleWires {
 }
 
 function processMemory(): MemorySource {
-  const limit = process.constrainedMemory();
-  const hasLimit = limit > 0 && limit < Number.MAX_SAFE_INTEGER;
-  // Reading it costs 20 µs and it moves slowly.
-  let reads = 0;
+  const readShare = openContainerMemory();
+  // A read costs 50 µs.
+  const looksPerRead = 16;
+  let looks = 0;
   let share = 0;
   return {
     heap() {
       const { used_heap_size: used, heap_size_limit: most } = getHeapStatistics();
       return used / most;
     },
-    memory() {
-      if (hasLimit && (reads += 1) % 16 === 1) share = process.memoryUsage.rss() / limit;
+    memory(fresh) {
+      looks += 1;
+      if (readShare !== undefined && (fresh || looks % looksPerRead === 0)) share = readShare();
       return share;
     },
     collect: () => globalThis.gc?.(),
