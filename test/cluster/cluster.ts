@@ -10,6 +10,7 @@ import { createCgroups, removeCgroups } from "./node/cgroups.ts";
 import { importImage } from "./node/containerd.ts";
 import { type Members, membersOf } from "./node/members.ts";
 import { connectNode, disconnectNode, type NodeNetwork } from "./node/network.ts";
+import { healApiServer, partitionApiServer } from "./node/partition.ts";
 import { requirePrograms } from "./node/required-programs.ts";
 import {
   createSandbox,
@@ -36,6 +37,8 @@ export interface Cluster {
   loadImage(file: string): void;
   /** Runs a short command in the node's namespaces. */
   inside(command: readonly string[], input?: string): string;
+  /** Whether packets to the API server are lost, but for the administrator's. */
+  partition(cut: boolean): void;
   /** Ends everything and removes its files. */
   close(): Promise<void>;
 }
@@ -99,6 +102,7 @@ export function openCluster(name: string): Cluster | undefined {
     kubectl: (args, input) => runKubectl(kubeconfig, args, input),
     loadImage: (file) => importImage(folder, sandbox, file),
     inside: (command, input = "") => runInside(sandbox, command, { input }),
+    partition: (cut) => (cut ? partitionApiServer : healApiServer)(sandbox),
     close: () => removeCluster(name),
   };
 }

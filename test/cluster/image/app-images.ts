@@ -40,9 +40,13 @@ export const appImages: Readonly<Record<AppName, AppImage>> = {
     package: "redis-server",
   },
   postgres: {
-    programs: ["postgres", "initdb", "psql", "pgbench"].flatMap((name) =>
-      globSync(`/usr/lib/postgresql/*/bin/${name}`),
-    ),
+    programs: [
+      ...["postgres", "initdb", "psql", "pgbench"].flatMap((name) =>
+        globSync(`/usr/lib/postgresql/*/bin/${name}`),
+      ),
+      // initdb starts the server through a shell.
+      "/bin/sh",
+    ],
     // The compiler for queries is most of the package, and no test asks for it.
     files: [
       ...globSync("/usr/lib/postgresql/*/lib/*.so").filter((file) => !file.includes("llvmjit")),
