@@ -3,7 +3,6 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { promisify } from "node:util";
-import { stringify } from "yaml";
 import { type Cluster, openCluster } from "../cluster/cluster.ts";
 import { buildKubernetes } from "../cluster/programs.ts";
 import { eventually } from "../control/eventually.ts";
@@ -33,8 +32,9 @@ export async function kubectl(args: readonly string[], input?: string): Promise<
 }
 
 export async function apply(namespace: string, ...objects: readonly object[]): Promise<void> {
-  const text = objects.map((object) => stringify(object)).join("---\n");
-  await kubectl(["apply", "--namespace", namespace, "-f", "-"], text);
+  // As JSON: "no" is false in kubectl's YAML.
+  const list = { apiVersion: "v1", kind: "List", items: objects };
+  await kubectl(["apply", "--namespace", namespace, "-f", "-"], JSON.stringify(list));
 }
 
 export async function getObject<T = KubeObject>(

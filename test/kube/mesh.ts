@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { succeed } from "../cli/cli.ts";
 import { buildGoJudge } from "../support/go-judge.ts";
 import { awaitRollout, image, kubectl, project } from "./kube.ts";
 
@@ -30,6 +31,11 @@ export async function installMesh(...values: readonly string[]): Promise<void> {
 export async function uninstallMesh(): Promise<void> {
   await helm("uninstall", "remora", "--wait", "--timeout=2m");
   await kubectl(["delete", "namespace", meshNamespace, "--timeout=2m"]);
+}
+
+/** Runs the command line on the cluster; gives what it printed, and throws with it when it fails. */
+export function remora(...args: readonly string[]): Promise<string> {
+  return succeed(args, { KUBECONFIG: process.env["KUBECONFIG"] ?? "" });
 }
 
 async function helm(...args: readonly string[]): Promise<void> {
