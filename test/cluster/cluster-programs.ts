@@ -104,7 +104,8 @@ async function startApiServer(
     "--enable-admission-plugins=NodeRestriction",
   ];
   const { root } = authority;
-  const at = { etcdPort: 2379, ip: nodeIp, port: 6443 };
+  // On every address, so that it reaches itself by loopback when a test cuts it off from the others.
+  const at = { etcdPort: 2379, ip: "0.0.0.0", port: 6443 };
   const command = apiServerCommand({ program, ...at, root, serving, tokens, more });
   members.start("kube-apiserver", command);
   writeKubeconfig(join(folder, "kubeconfig"), { url, root, client: admin });

@@ -63,6 +63,7 @@ test("traffic notices neither new roots nor the API server's absence", {
       `${times} renewals`,
       () => [server, client].every((pod, at) => renewalsOf(pod) >= (past[at] ?? 0) + times),
       limit,
+      1_000,
     );
   };
   await isRenewed(1);
@@ -143,6 +144,7 @@ async function replaceRoot(): Promise<number> {
       return now.phase === "idle" && now.roots[0]?.fingerprint !== rootsOf(before)[0] && now;
     },
     300_000,
+    1_000,
   );
   assert.equal(end.roots.length, 1);
   assert.equal(end.roots[0]?.role, "current");

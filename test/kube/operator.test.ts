@@ -87,6 +87,7 @@ describe("operating a mesh in a cluster", () => {
         return now.pods.total === 4 && now.pods.starting === 0 && now;
       },
       90_000,
+      1_000,
     );
     assert.partialDeepStrictEqual(authority, { phase: "idle", origin: "own", notes: [] });
     assert.deepEqual(authority.pods.bundles, { [trustBundle.hash]: 4 });

@@ -7,8 +7,14 @@ import { runInside, type Sandbox } from "./sandbox.ts";
 const table = "inet remora_partition";
 
 export function partitionApiServer(sandbox: Sandbox): void {
-  const drop = 'iifname != "eth0" tcp dport 6443 drop';
-  const chain = `chain input {\ntype filter hook input priority -10;\n${drop}\n}`;
+  const rules = [
+    "type filter hook input priority -10;",
+    // Its own: without them it ends.
+    "ip daddr 127.0.0.0/8 accept",
+    "ip6 daddr ::1 accept",
+    'iifname != "eth0" tcp dport 6443 drop',
+  ];
+  const chain = `chain input {\n${rules.join("\n")}\n}`;
   runInside(sandbox, ["nft", "-f", "-"], { input: `table ${table} {\n${chain}\n}\n` });
 }
 
