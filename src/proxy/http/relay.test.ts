@@ -15,6 +15,8 @@ import { Relay, type RelayOwner } from "./relay.ts";
 /** Notes every call as one line of text. */
 class Recorder implements MessageWriter<ResponseHead & RequestHead> {
   readonly lines: string[] = [];
+  /** The error codes of HTTP/2. */
+  readonly resetCodes: number[] = [];
   head(head: ResponseHead | RequestHead, end: boolean): void {
     const what = "status" in head ? `${head.status} ${head.headers.join(" ")}`.trim() : head.method;
     this.lines.push(`head ${what}${end ? " end" : ""}`);
@@ -27,6 +29,7 @@ class Recorder implements MessageWriter<ResponseHead & RequestHead> {
   }
   reset(reset: Reset): void {
     this.lines.push(`reset ${reset.code}`);
+    this.resetCodes.push(reset.http2Code);
   }
   grant(bytes: number): void {
     this.lines.push(`grant ${bytes}`);
@@ -217,4 +220,44 @@ test("aborting a live exchange cuts both sides", () => {
   relay.abort(new MeshError("policy_denied", "a policy changed"));
   assert.deepEqual(upstream.up.lines.at(-1), "reset policy_denied");
   assert.deepEqual(down.lines.at(-1), "reset policy_denied");
+});
+
+const noError: Reset = {
+  code: "upstream_closed",
+  http2Code: 0x0,
+  detail: "reset with NO_ERROR",
+  unprocessed: false,
+};
+
+test("a request that its client ended with NO_ERROR does not look whole to the upstream", () => {
+  const { relay, upstream } = scene({ method: "POST" }, false);
+  relay.connect(upstream);
+  relay.request.onData(Buffer.from("half"), false);
+  relay.request.onReset(noError);
+  assert.deepEqual(upstream.up.resetCodes, [0x8]);
+});
+
+test("a response that its server ended with NO_ERROR does not look whole to the client", () => {
+  const { relay, down, upstream } = scene();
+  relay.connect(upstream);
+  upstream.reader?.onHead({ status: 200, headers: [] }, false);
+  upstream.reader?.onData(Buffer.from("half"), false);
+  upstream.reader?.onReset(noError);
+  assert.deepEqual(down.resetCodes, [0x8]);
+});
+
+test("a tunnel that was cut with NO_ERROR does not look like one that ended", () => {
+  const { relay, down, upstream } = scene({ method: "CONNECT" }, false);
+  relay.connect(upstream);
+  upstream.reader?.onHead({ status: 200, headers: [] }, false);
+  upstream.reader?.onReset(noError);
+  assert.equal(down.resetCodes[0], 0xa);
+});
+
+test("what is left of a request after its whole response is cancelled, and its client told NO_ERROR", () => {
+  const { relay, down, upstream } = scene({ method: "POST" }, false);
+  relay.connect(upstream);
+  upstream.reader?.onHead({ status: 200, headers: [] }, true);
+  assert.deepEqual(upstream.up.resetCodes, [0x8]);
+  assert.deepEqual(down.resetCodes, [0x0]);
 });

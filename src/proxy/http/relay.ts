@@ -164,7 +164,7 @@ export class Relay implements MessageReader<ResponseHead> {
   /** The client went away, or its request was cut: the upstream must not take it for a whole one. */
   cancel(reset: Reset): void {
     if (this.#over) return;
-    this.up?.reset(reset);
+    this.up?.reset(this.#cutBy(reset));
     this.fault ??= reset;
     this.#finish();
   }
@@ -189,7 +189,7 @@ export class Relay implements MessageReader<ResponseHead> {
       this.#noteGrpcStatus(trailers);
       this.down.trailers(trailers);
     } else {
-      this.down.reset(reset);
+      this.down.reset(this.#cutBy(reset));
     }
     if (!this.requestEnded) this.down.reset(responseWasWhole);
     this.#finish();
@@ -207,10 +207,19 @@ export class Relay implements MessageReader<ResponseHead> {
     const tunnel = this.head.protocol !== "" || this.head.method === "CONNECT";
     if (!this.requestEnded) {
       if (tunnel && this.status < 300) return;
-      this.up?.reset(responseWasWhole);
+      this.up?.reset(this.#cutBy(responseWasWhole));
       this.down.reset(responseWasWhole);
     }
     this.#finish();
+  }
+
+  /**
+   * For a message that is not whole. NO_ERROR is a server's word behind a whole response (RFC 9113 8.1); in any other
+   * place node:http2 and ztunnel take what came so far for all of it.
+   */
+  #cutBy(reset: Reset): Reset {
+    if (reset.http2Code !== 0x0) return reset;
+    return { ...reset, http2Code: this.head.method === "CONNECT" ? connectError : cancelled };
   }
 
   #finish(): void {
@@ -273,6 +282,10 @@ class RequestReader implements MessageReader<RequestHead> {
     return this.#relay.waiting;
   }
 }
+
+const cancelled = 0x8;
+/** Peers of HBONE take CANCEL for an orderly end of a tunnel. */
+const connectError = 0xa;
 
 /** RFC 9113 8.1: the response is complete, the rest of the request is not wanted. */
 const responseWasWhole: Reset = {
