@@ -138,11 +138,7 @@ function http2Exchange(
   return {
     path: requestHeaders[":path"] ?? "",
     header: (name) => requestHeaders[name]?.toString(),
-    // Node ends the bodies of a session that it destroys itself, as when this application crashes.
-    body: readBody(stream, () => {
-      const alive = stream.session !== undefined && !stream.session.destroyed;
-      return alive && !stream.aborted && stream.rstCode === 0;
-    }),
+    body: readBody(stream, () => !stream.aborted && stream.rstCode === 0),
     answer(headers, body) {
       if (gone()) return;
       stream.respond({ ":status": 200, ...headers });
