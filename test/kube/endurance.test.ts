@@ -82,9 +82,10 @@ test("traffic notices neither new roots nor the API server's absence", {
   }
   // The mesh learns again: a new app is reached by its name.
   await deployApps(namespace, { ...serverApp, name: "late" });
-  const ask = `fetch("http://late:8080/").then((answer) => console.log(answer.status))`;
+  const say = "(answer) => console.log(answer.status), (error) => console.log(error.cause?.code)";
+  const ask = `fetch("http://late:8080/").then(${say})`;
   await eventually("the new app", async () => {
-    return (await execIn(namespace, "late", ["node", "-e", ask])) === "200\n";
+    return (await execIn(namespace, "server", ["node", "-e", ask])) === "200\n";
   });
 
   await kubectl(["exec", "steady", "-n", namespace, "-c", "steady", "--", "kill", "1"]);
