@@ -14,6 +14,8 @@ export interface ModelEndpoint {
   readonly podUid: string | undefined;
   readonly addresses: readonly string[];
   readonly ready: boolean;
+  /** Its pod is being ended and answers still. */
+  readonly draining: boolean;
   /** Ports of the endpoint by the name of the Service's port; those without a name by "". */
   readonly ports: ReadonlyMap<string, number>;
   /** Unlike any other's, for endpoints that are no pods. */
@@ -41,9 +43,10 @@ export function readEndpoints(slice: EndpointSlice, clusterDomain: string): Mode
     const [first] = addresses;
     if (first === undefined) return [];
     const uid = `Kubernetes//EndpointSlice/${namespace}/${name}/${first}`;
-    const ready = endpoint.conditions?.ready !== false;
+    const { ready, serving, terminating } = endpoint.conditions ?? {};
+    const health = { ready: ready !== false, draining: serving === true && terminating === true };
     const pod = podOf(endpoint, namespace);
-    return [{ service: key, namespace, ...pod, addresses, ready, ports, uid }];
+    return [{ service: key, namespace, ...pod, addresses, ...health, ports, uid }];
   });
 }
 
@@ -65,18 +68,32 @@ export class EndpointIndex {
   readonly #byAddress = new Map<string, Set<ModelEndpoint>>();
   readonly #external = new Map<string, ModelEndpoint>();
 
-  /** Gives the endpoints that were and those that are now. */
+  /**
+   * Gives the endpoints that were and those that are now; those of the service's other slices too when it gets its first
+   * ready one or loses the last, as that decides over those that drain.
+   */
   set(slice: string, endpoints: readonly ModelEndpoint[]): readonly ModelEndpoint[] {
     const before = this.#bySlice.get(slice) ?? [];
+    const service = (before[0] ?? endpoints[0])?.service ?? "";
+    const hadReady = this.hasReady(service);
     for (const endpoint of before) this.#unlink(endpoint);
     for (const endpoint of endpoints) this.#link(endpoint);
     if (endpoints.length === 0) this.#bySlice.delete(slice);
     else this.#bySlice.set(slice, endpoints);
-    return [...before, ...endpoints];
+    const others = this.hasReady(service) === hadReady ? [] : this.ofService(service);
+    return [...before, ...endpoints, ...others];
   }
 
   ofService(service: string): Iterable<ModelEndpoint> {
     return this.#byService.get(service) ?? [];
+  }
+
+  /** Whether one of the service's endpoints is ready, `pod` and its own left aside. */
+  hasReady(service: string, pod?: string): boolean {
+    for (const endpoint of this.ofService(service)) {
+      if (endpoint.ready && (pod === undefined || endpoint.pod !== pod)) return true;
+    }
+    return false;
   }
 
   ofPod(pod: string): Iterable<ModelEndpoint> {

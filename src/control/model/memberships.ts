@@ -21,12 +21,14 @@ export function bySelectors(pod: ModelPod, services: Iterable<ModelService>): St
 
 /**
  * By the endpoints that are said to be the pod. A workload has one health and may serve several services: while one of
- * them takes it for ready, those that do not are left out.
+ * them takes it for ready, those that do not are left out. A pod that is being ended serves on for those that have no
+ * other: what it refuses in the end would fail without it at once.
  */
 export function byEndpoints(
   pod: ModelPod,
   endpoints: Iterable<ModelEndpoint>,
   findService: (key: string) => ModelService | undefined,
+  hasReady: (service: string, besides: string) => boolean,
 ): Standing {
   const found: { readonly service: ModelService; readonly endpoint: ModelEndpoint }[] = [];
   for (const endpoint of endpoints) {
@@ -34,12 +36,14 @@ export function byEndpoints(
     if (service !== undefined && isOf(endpoint, pod)) found.push({ service, endpoint });
   }
   const judged = found.filter(({ service }) => !service.allowUnhealthy);
-  const isReady = judged.length === 0 || judged.some(({ endpoint }) => endpoint.ready);
-  const healthy = pod.ready && !pod.leaving && isReady;
+  const isUsed = ({ ready, draining, service }: ModelEndpoint): boolean =>
+    pod.leaving ? (ready || draining) && !hasReady(service, pod.key) : ready;
+  const isReady = judged.length === 0 ? !pod.leaving : judged.some((one) => isUsed(one.endpoint));
+  const healthy = pod.ready && isReady;
   // Two families, two slices: the same service once.
   const memberships = new Map<string, ServiceMembership>();
   for (const { service, endpoint } of found) {
-    if (healthy && !endpoint.ready && !service.allowUnhealthy) continue;
+    if (healthy && !isUsed(endpoint) && !service.allowUnhealthy) continue;
     memberships.set(service.key, { service, ports: portsOf(service, endpoint) });
   }
   return { memberships: Array.from(memberships.values()), healthy };

@@ -162,6 +162,27 @@ test("readiness: what the slice says, unless the pod is not ready or on its way 
   assert.deepEqual(members(snapshot), ["a", "b!", "c!", "d!"]);
 });
 
+test("a pod that is being ended serves on until another of the service is ready", () => {
+  const leaving = pod("a", "10.0.0.1", { leaving: true });
+  const draining = { ready: false, serving: true, terminating: true };
+  const { model, snapshot } = createModel(
+    service(),
+    leaving,
+    pod("b", "10.0.0.2"),
+    slice("web-1", endpoint("a", "10.0.0.1")),
+    slice("web-2", endpoint("b", "10.0.0.2", { ready: false })),
+  );
+  assert.deepEqual(members(snapshot), ["a", "b!"], "the slice does not know yet");
+  const told = model.apply(byKey([slice("web-1", endpoint("a", "10.0.0.1", draining))]));
+  assert.deepEqual(members(told), ["a", "b!"]);
+  const replaced = model.apply(byKey([slice("web-2", endpoint("b", "10.0.0.2"))]));
+  assert.deepEqual(members(replaced).sort(), ["a!", "b"]);
+  const alone = model.apply(new Map([["EndpointSlice shop/web-2", undefined]]));
+  assert.deepEqual(members(alone), ["a"]);
+  const unready = pod("a", "10.0.0.1", { leaving: true, ready: false });
+  assert.deepEqual(members(model.apply(byKey([unready]))), ["a!"]);
+});
+
 test("a pod that one service takes for ready and another not serves the one", () => {
   const other: Service = { ...service(), metadata: { name: "api", namespace: "shop" } };
   const label = { "kubernetes.io/service-name": "api" };

@@ -280,7 +280,12 @@ export class MeshModel {
     }
     const endpoints = [...this.#endpoints.ofPod(pod.key)];
     if (!pod.hostNetwork) for (const ip of own) endpoints.push(...this.#endpoints.ofAddress(ip));
-    return byEndpoints(pod, endpoints, (service) => this.#services.get(service));
+    return byEndpoints(
+      pod,
+      endpoints,
+      (service) => this.#services.get(service),
+      (service, besides) => this.#endpoints.hasReady(service, besides),
+    );
   }
 
   #buildExternal(uid: string): void {

@@ -164,7 +164,6 @@ function encodeMemberships(memberships: readonly ServiceMembership[]) {
 
 /** A pod that is being deleted drains: it gets no new connections, as Kubernetes takes it out of its Services. */
 function isReady(pod: Pod): boolean {
-  if (pod.metadata.deletionTimestamp !== undefined) return false;
   return (pod.status?.conditions ?? []).some(
     (condition) => condition.type === "Ready" && condition.status === "True",
   );
