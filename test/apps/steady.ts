@@ -2,9 +2,10 @@
  * Load that must not fail: keeps asking until SIGTERM (or for `--for MILLIS`), then prints one line of JSON
  * { requests, echoes, errors, problems }. An error is anything that an application would notice.
  *
- *   steady.ts [--http URL] [--tcp HOST:PORT] [--grpc HOST:PORT] [--for MILLIS]
+ *   steady.ts [--http URL] [--tcp HOST:PORT] [--dial HOST:PORT] [--grpc HOST:PORT] [--for MILLIS]
  *
- * HTTP uses keep-alive connections, gRPC one channel, and TCP one connection that is held all the time.
+ * HTTP uses keep-alive connections, gRPC one channel, TCP one connection that is held all the time, and `dial` a
+ * connection of TCP for each question.
  */
 import { once } from "node:events";
 import { Agent, get } from "node:http";
@@ -17,6 +18,7 @@ const { values } = parseArgs({
   options: {
     http: { type: "string" },
     tcp: { type: "string" },
+    dial: { type: "string" },
     grpc: { type: "string" },
     for: { type: "string" },
   },
@@ -62,6 +64,22 @@ function askGrpc(client: Client): Promise<void> {
   });
 }
 
+/** Ends its side, and has its answer only when the server has ended the other. */
+async function askTcp(address: string): Promise<void> {
+  const { host, port } = parseAddress(address);
+  const socket = connect({ host, port, noDelay: true });
+  socket.setTimeout(10_000, () => socket.destroy(new Error("no answer in 10 s")));
+  socket.end("steady");
+  let answer = "";
+  for await (const chunk of socket) answer += String(chunk);
+  if (answer !== "steady") throw new Error(`TCP answered ${JSON.stringify(answer)}`);
+}
+
+function parseAddress(address: string): { readonly host: string; readonly port: number } {
+  const [host = "", port = ""] = address.split(":");
+  return { host, port: Number(port) };
+}
+
 async function keepAsking(ask: () => Promise<unknown>): Promise<void> {
   while (!state.stopped) {
     try {
@@ -76,8 +94,8 @@ async function keepAsking(ask: () => Promise<unknown>): Promise<void> {
 }
 
 async function keepEchoing(address: string): Promise<void> {
-  const [host = "", port = ""] = address.split(":");
-  const socket = connect({ host, port: Number(port), noDelay: true });
+  const { host, port } = parseAddress(address);
+  const socket = connect({ host, port, noDelay: true });
   socket.on("error", (error) => fail(`TCP ${error.message}`));
   socket.on("end", () => fail("TCP the server ended the connection"));
   await once(socket, "connect");
@@ -109,5 +127,7 @@ if (values.grpc !== undefined) {
   const client = new Client(values.grpc, credentials.createInsecure());
   for (let worker = 0; worker < 2; worker += 1) work.push(keepAsking(() => askGrpc(client)));
 }
+const { dial } = values;
+if (dial !== undefined) work.push(keepAsking(() => askTcp(dial)));
 if (values.tcp !== undefined) work.push(keepEchoing(values.tcp));
 await Promise.all(work.map((one) => one.catch((error: Error) => fail(error.message))));
