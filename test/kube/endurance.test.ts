@@ -84,9 +84,10 @@ test("traffic notices neither new roots nor the API server's absence", {
   await deployApps(namespace, { ...serverApp, name: "late" });
   const say = "(answer) => console.log(answer.status), (error) => console.log(error.cause?.code)";
   const ask = `fetch("http://late:8080/").then(${say})`;
-  await eventually("the new app", async () => {
-    return (await execIn(namespace, "server", ["node", "-e", ask])) === "200\n";
-  });
+  const isServed = async (): Promise<boolean> =>
+    (await execIn(namespace, "server", ["node", "-e", ask])) === "200\n";
+  // Whoever watches finds out by its own timers that its connection is dead; CoreDNS takes a minute.
+  await eventually("the new app", isServed, 180_000, 1_000);
 
   await kubectl(["exec", "steady", "-n", namespace, "-c", "steady", "--", "kill", "1"]);
   const log = await runToEnd(namespace, "steady");
