@@ -48,6 +48,7 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
   const upstreams = new Upstreams(createDialler(workload, wires));
   wires.tickers.add(() => upstreams.tick());
   const overload = options.overload ?? createOverload();
+  overload.tick(wires.wires);
   wires.tickers.add(() => overload.tick(wires.wires));
   const shared = { workload, upstreams, wires, originalDestination, overload };
   const pickers = new Pickers();

@@ -3,7 +3,11 @@ import { test } from "node:test";
 import { createOverload, defaultOverloadLimits } from "./overload.ts";
 import type { Wire } from "./wire.ts";
 
-const { collectTicks, exchangesPerLook, exchangesWhileShedding, idleTicks } = defaultOverloadLimits;
+const { collectTicks, exchangesPerLook, exchangesWhileShedding, idleTicks, newConnectionBytes } =
+  defaultOverloadLimits;
+
+/** Room for a hundred new connections and no more. */
+const heapLimit = 100 * newConnectionBytes;
 
 /** A process whose memory is what the test says, some of it garbage. */
 function scene() {
@@ -12,6 +16,7 @@ function scene() {
   const overload = createOverload((shedding) => changes.push(shedding), {
     heap: () => process.live + process.garbage,
     memory: () => process.container,
+    heapLimit,
     collect() {
       process.collections += 1;
       process.garbage = 0;
@@ -42,9 +47,14 @@ test("with memory to spare everything is admitted", () => {
 test("what the container has left is read anew in each tick, not for each connection", () => {
   const asked: boolean[] = [];
   const memory = (fresh: boolean): number => (asked.push(fresh), 0);
-  const overload = createOverload(() => {}, { heap: () => 0, memory, collect: () => {} });
+  const overload = createOverload(() => {}, {
+    heap: () => 0,
+    heapLimit,
+    memory,
+    collect: () => {},
+  });
   overload.admitConnection();
-  overload.tick([]);
+  overload.tick(new Set());
   assert.deepEqual(asked, [false, true]);
 });
 
@@ -55,7 +65,7 @@ test("garbage is collected before anybody is refused, and not again at once", ()
   assert.equal(process.collections, 1);
   process.garbage = 0.6;
   assert.equal(overload.admitConnection(), false);
-  for (let tick = 0; tick < collectTicks; tick += 1) overload.tick([]);
+  for (let tick = 0; tick < collectTicks; tick += 1) overload.tick(new Set());
   assert.equal(process.collections, 2);
   assert.equal(overload.shedding, false);
 });
@@ -68,6 +78,26 @@ test("short of memory, new connections are refused and busy ones get no more req
   assert.equal(overload.admitExchange(exchangesWhileShedding - 1), true);
   assert.deepEqual(overload.shed, { connection: 1, exchange: 1, idle: 0 });
   assert.deepEqual(changes, [true]);
+});
+
+test("a burst is refused before its connections have taken their memory, and the next second has room again", () => {
+  const { process, overload } = scene();
+  const wires = new Set<Wire>();
+  const dial = (): boolean => {
+    const admitted = overload.admitConnection();
+    if (admitted) wires.add(idleWire(0).wire);
+    return admitted;
+  };
+  overload.tick(wires);
+  // Of the hundred, 30 are taken, and 25 are never given.
+  const admitted = Array.from({ length: 1_000 }, dial).filter(Boolean).length;
+  assert.equal(admitted, 46);
+  assert.equal(overload.shedding, false);
+  process.live = 0.4;
+  overload.tick(wires);
+  assert.equal(dial(), true);
+  for (const wire of Array.from(wires)) wires.delete(wire);
+  assert.ok(Array.from({ length: 1_000 }, () => overload.admitConnection()).every(Boolean));
 });
 
 test("a full heap refuses every request", () => {
@@ -86,12 +116,12 @@ test("a container near its limit sheds load too", () => {
 test("shedding ends when there is room, and not on its edge", () => {
   const { process, overload, changes } = scene();
   process.live = 0.8;
-  overload.tick([]);
+  overload.tick(new Set());
   process.live = 0.7;
-  overload.tick([]);
+  overload.tick(new Set());
   assert.equal(overload.shedding, true);
   process.live = 0.5;
-  overload.tick([]);
+  overload.tick(new Set());
   assert.deepEqual(changes, [true, false]);
 });
 
@@ -100,7 +130,7 @@ test("while load is shed, connections that say nothing are closed, the oldest fi
   process.live = 0.8;
   const silent = [idleWire(0), idleWire(500), idleWire(0)];
   const busy = idleWire(10, 1);
-  const wires = [busy, ...silent].map(({ wire }) => wire);
+  const wires = new Set([busy, ...silent].map(({ wire }) => wire));
   for (let tick = 0; tick < idleTicks; tick += 1) overload.tick(wires);
   assert.ok(
     silent.every(({ closed }) => !closed()),
@@ -123,7 +153,7 @@ test("a connection that spoke since the last tick is not idle", () => {
   Object.assign(wire, { socket });
   for (let tick = 0; tick < 3 * idleTicks; tick += 1) {
     if (tick % idleTicks === 0) socket.bytesRead += 100;
-    overload.tick([wire]);
+    overload.tick(new Set([wire]));
   }
   assert.equal(closed(), false);
 });

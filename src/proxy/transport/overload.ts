@@ -22,6 +22,11 @@ export interface OverloadLimits {
   readonly exchangesPerLook: number;
   /** A look that sees garbage collects it at most once in so many ticks. Default 5: a collection takes 20-50 ms. */
   readonly collectTicks: number;
+  /**
+   * Heap that is kept for each connection that was opened since the last tick, in bytes. Default 12 KiB: what one costs
+   * with a request under way and its upstream, most of it after it was let in. A burst would else find the heap low.
+   */
+  readonly newConnectionBytes: number;
   /** Ticks without a byte after which a connection counts as idle while load is shed. Default 5: keep-alives in use live. */
   readonly idleTicks: number;
   /** Part of the idle connections that is closed in each tick of shedding, the oldest first. Default 0.5. */
@@ -36,6 +41,7 @@ export const defaultOverloadLimits: OverloadLimits = {
   relief: 0.9,
   exchangesPerLook: 32,
   collectTicks: 5,
+  newConnectionBytes: 12 * 1024,
   idleTicks: 5,
   idlePart: 0.5,
 };
@@ -44,6 +50,8 @@ export const defaultOverloadLimits: OverloadLimits = {
 export interface MemorySource {
   /** Of the heap in use, as a share of what V8 may take. */
   heap(): number;
+  /** What V8 may take, in bytes. */
+  readonly heapLimit: number;
   /** Of the container's memory; 0 when it has no limit. Only `fresh` is it surely what it is now. */
   memory(fresh: boolean): number;
   collect(): void;
@@ -57,8 +65,8 @@ export interface Overload {
   admitConnection(): boolean;
   /** Asked for each new request or tunnel; `running` is how many its connection has already. */
   admitExchange(running: number): boolean;
-  /** A second has passed. */
-  tick(wires: Iterable<Wire>): void;
+  /** A second has passed. `wires` is what is open, now and at any later time. */
+  tick(wires: ReadonlySet<Wire>): void;
 }
 
 const closedForRoom: Reset = {
@@ -80,6 +88,8 @@ export function createOverload(
   let full = false;
   let ticksSinceCollection = limits.collectTicks;
   let exchanges = 0;
+  let open: { readonly size: number } = { size: 0 };
+  let openAtTick = 0;
   const isAbove = (share: number, limit: number): boolean =>
     share > (shedding ? limit * limits.relief : limit);
   const isHeapFull = (): boolean => {
@@ -90,6 +100,9 @@ export function createOverload(
     source.collect();
     return isAbove(source.heap(), limits.heapShare);
   };
+  /** Of the heap, for what young connections have not taken yet. */
+  const reserved = (): number =>
+    (Math.max(0, open.size - openAtTick) * limits.newConnectionBytes) / source.heapLimit;
   const look = (fresh: boolean): void => {
     const now = isHeapFull() || isAbove(source.memory(fresh), limits.memoryShare);
     full = now && source.heap() > limits.fullShare;
@@ -104,8 +117,9 @@ export function createOverload(
     shed,
     admitConnection() {
       if (!shedding) look(false);
-      if (shedding) shed.connection += 1;
-      return !shedding;
+      const admitted = !shedding && source.heap() + reserved() <= limits.heapShare;
+      if (!admitted) shed.connection += 1;
+      return admitted;
     },
     admitExchange(running) {
       exchanges += 1;
@@ -116,6 +130,8 @@ export function createOverload(
     },
     tick(wires) {
       ticksSinceCollection += 1;
+      open = wires;
+      openAtTick = wires.size;
       look(true);
       if (shedding) shed.idle += idle.closeSome(wires, limits);
       else idle.forget();
@@ -159,6 +175,7 @@ function processMemory(): MemorySource {
   let looks = 0;
   let share = 0;
   return {
+    heapLimit: getHeapStatistics().heap_size_limit,
     heap() {
       const { used_heap_size: used, heap_size_limit: most } = getHeapStatistics();
       return used / most;
