@@ -89,7 +89,8 @@ test("traffic notices neither new roots nor the API server's absence", {
   // Whoever watches finds out by its own timers that its connection is dead; CoreDNS takes a minute.
   await eventually("the new app", isServed, 180_000, 1_000);
 
-  await kubectl(["exec", "steady", "-n", namespace, "-c", "steady", "--", "kill", "1"]);
+  const end = ["node", "-e", "process.kill(1)"];
+  await kubectl(["exec", "steady", "-n", namespace, "-c", "steady", "--", ...end]);
   const log = await runToEnd(namespace, "steady");
   const result = JSON.parse(log.trim().split("\n").at(-1) ?? "") as Steady;
   context.diagnostic(`${JSON.stringify(result)}, ${renewalsOf(server)} renewals of the server`);

@@ -27,6 +27,8 @@ export interface KubeObject {
 /** Runs kubectl and gives what it printed; throws with what it said when it fails. */
 export async function kubectl(args: readonly string[], input?: string): Promise<string> {
   const running = run(program, [...args], { maxBuffer: 64 * 1024 * 1024 });
+  // One that ends at once does not read what it is given; its exit says why.
+  running.child.stdin?.on("error", () => {});
   running.child.stdin?.end(input ?? "");
   return (await running).stdout;
 }
