@@ -38,8 +38,8 @@ export function trimPod(raw: RawObject): Pod {
       ...pick(status, "podIP", "podIPs", "startTime"),
       phase: intern(status.phase ?? "Unknown"),
       conditions: (status.conditions ?? [])
-        .filter(({ type }) => type === "Ready")
-        .map(({ status }): Condition => ({ type: "Ready", status })),
+        .filter(({ type }) => type === "Ready" || type === "ContainersReady")
+        .map((condition): Condition => pick(condition, "type", "status", "reason")),
     },
   };
 }

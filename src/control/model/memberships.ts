@@ -22,7 +22,8 @@ export function bySelectors(pod: ModelPod, services: Iterable<ModelService>): St
 /**
  * By the endpoints that are said to be the pod. A workload has one health and may serve several services: while one of
  * them takes it for ready, those that do not are left out. A pod that is being ended serves on for those that have no
- * other: what it refuses in the end would fail without it at once.
+ * other: what it refuses in the end would fail without it at once. So does one whose node was not heard of: a cluster whose
+ * API server was away for a minute calls all pods unready at once.
  */
 export function byEndpoints(
   pod: ModelPod,
@@ -36,10 +37,12 @@ export function byEndpoints(
     if (service !== undefined && isOf(endpoint, pod)) found.push({ service, endpoint });
   }
   const judged = found.filter(({ service }) => !service.allowUnhealthy);
-  const isUsed = ({ ready, draining, service }: ModelEndpoint): boolean =>
-    pod.leaving ? (ready || draining) && !hasReady(service, pod.key) : ready;
+  const isUsed = ({ ready, draining, service }: ModelEndpoint): boolean => {
+    if (pod.leaving) return (ready || draining) && !hasReady(service, pod.key);
+    return ready || (pod.unheard && !hasReady(service, pod.key));
+  };
   const isReady = judged.length === 0 ? !pod.leaving : judged.some((one) => isUsed(one.endpoint));
-  const healthy = pod.ready && isReady;
+  const healthy = (pod.ready || pod.unheard) && isReady;
   // Two families, two slices: the same service once.
   const memberships = new Map<string, ServiceMembership>();
   for (const { service, endpoint } of found) {

@@ -23,6 +23,8 @@ const hostname = "web.shop.svc.cluster.local";
 const serviceKey = `shop/${hostname}`;
 
 interface PodWish {
+  /** Of its containers the kubelet last said that they are ready. */
+  readonly unheard?: boolean;
   readonly uid?: string;
   readonly account?: string;
   readonly since?: string;
@@ -55,7 +57,10 @@ function pod(name: string, ips: string | readonly string[], wish: PodWish = {}):
       podIPs: [ips].flat().map((ip) => ({ ip })),
       phase,
       ...(since === undefined ? {} : { startTime: since }),
-      conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
+      conditions: [
+        { type: "Ready", status: ready ? "True" : "False" },
+        { type: "ContainersReady", status: ready || wish.unheard === true ? "True" : "False" },
+      ],
     },
   };
 }
@@ -160,6 +165,22 @@ test("readiness: what the slice says, unless the pod is not ready or on its way 
     ),
   );
   assert.deepEqual(members(snapshot), ["a", "b!", "c!", "d!"]);
+});
+
+test("pods whose nodes were not heard of serve on until another of the service is ready", () => {
+  const unready = { ready: false, serving: false };
+  const { model, snapshot } = createModel(
+    service(),
+    pod("a", "10.0.0.1", { ready: false, unheard: true }),
+    pod("b", "10.0.0.2", { ready: false }),
+    slice("web-1", endpoint("a", "10.0.0.1", unready), endpoint("b", "10.0.0.2", unready)),
+  );
+  assert.deepEqual(members(snapshot), ["a", "b!"], "its own probes say that b is not ready");
+  const back = [
+    pod("b", "10.0.0.2"),
+    slice("web-1", endpoint("a", "10.0.0.1", unready), endpoint("b", "10.0.0.2")),
+  ];
+  assert.deepEqual(members(model.apply(byKey(back))).sort(), ["a!", "b"]);
 });
 
 test("a pod that is being ended serves on until another of the service is ready", () => {

@@ -11,7 +11,7 @@ import {
   WorkloadStatus,
   WorkloadType,
 } from "../../api/gen/workload_pb.ts";
-import type { Pod } from "../../api/kubernetes.ts";
+import type { Condition, Pod } from "../../api/kubernetes.ts";
 import { meshPolicyExtension, type WorkloadPolicy } from "../../api/mesh-policy.ts";
 import { remoraExtension } from "../../api/workload.ts";
 import { normalizeIp, parseIpBytes } from "../../core/address.ts";
@@ -35,6 +35,8 @@ export interface ModelPod {
   readonly meshed: boolean;
   readonly identity: SpiffeId;
   readonly ready: boolean;
+  /** Its node was not heard of, so the cluster calls it unready; as far as anybody knows it is well. */
+  readonly unheard: boolean;
   /** It is being deleted. */
   readonly leaving: boolean;
   /** When the kubelet took it, else when it was made. */
@@ -69,6 +71,7 @@ export function readPod(object: Pod, trustDomain: string): ModelPod | undefined 
       serviceAccount: object.spec.serviceAccountName ?? "default",
     }),
     ready: isReady(object),
+    unheard: isUnheard(object),
     leaving: deletionTimestamp !== undefined,
     since: startTime ?? creationTimestamp ?? "",
   };
@@ -162,11 +165,19 @@ function encodeMemberships(memberships: readonly ServiceMembership[]) {
   );
 }
 
-/** A pod that is being deleted drains: it gets no new connections, as Kubernetes takes it out of its Services. */
 function isReady(pod: Pod): boolean {
-  return (pod.status?.conditions ?? []).some(
-    (condition) => condition.type === "Ready" && condition.status === "True",
-  );
+  return conditionOf(pod, "Ready")?.status === "True";
+}
+
+/** When heartbeats of a node fail to come, its pods' Ready is set to False, and nothing else of them. */
+function isUnheard(pod: Pod): boolean {
+  const ready = conditionOf(pod, "Ready");
+  if (ready?.status !== "False" || ready.reason === "ReadinessGatesNotReady") return false;
+  return conditionOf(pod, "ContainersReady")?.status === "True";
+}
+
+function conditionOf(pod: Pod, type: string): Condition | undefined {
+  return (pod.status?.conditions ?? []).find((condition) => condition.type === type);
 }
 
 /** The owner's name; of a ReplicaSet, which ends with its template's hash, the Deployment's. */
