@@ -58,7 +58,9 @@ async function bench(options: BenchOptions): Promise<void> {
   execFileSync("chmod", ["755", folder]);
   cleanUpAtExit(folder);
 
-  const peers = await findPeers(options.peers);
+  // Some scenarios bring peers of their own, such as one sidecar with this feature and one with that.
+  const brought = options.scenarios.flatMap(({ peers = [] }) => peers);
+  const peers = await findPeers([...new Set([...options.peers, ...brought])]);
   const present = options.peers.filter((peer) =>
     peers.some(({ name, missing }) => name === peer.name && missing === undefined),
   );

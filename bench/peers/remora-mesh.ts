@@ -181,24 +181,31 @@ function createObjects(site: Site, traffic: Traffic, features: Features): unknow
     pod("client", clientAddress),
     pod("server", serverAddress),
     service,
-    ...(features.rules === undefined ? [] : [createPolicy(features.rules)]),
+    ...createPolicies(features.rules ?? 0),
     ...Array.from({ length: features.services ?? 0 }, (_, at) => otherService(at, pod)).flat(),
   ];
   return { apiVersion: "v1", kind: "List", items };
 }
 
+/** As many as one policy may have. */
+const rulesPerPolicy = 64;
+
 /** Every rule but the last one is about somebody else. */
-function createPolicy(count: number): unknown {
+function createPolicies(count: number): unknown[] {
   const rules = Array.from({ length: count }, (_, at) => ({
     from: { serviceAccounts: [at === count - 1 ? "client" : `other-${at}`] },
     to: { methods: ["GET", "POST"], paths: ["/100", "/10k"] },
   }));
-  return {
+  return Array.from({ length: Math.ceil(count / rulesPerPolicy) }, (_, at) => ({
     apiVersion: "policy.remora.dev/v1alpha1",
     kind: "AuthorizationPolicy",
-    metadata: { name: "bench", namespace: kubernetesNamespace },
-    spec: { selector: { matchLabels: { app: "server" } }, action: "Allow", rules },
-  };
+    metadata: { name: `bench-${at}`, namespace: kubernetesNamespace },
+    spec: {
+      selector: { matchLabels: { app: "server" } },
+      action: "Allow",
+      rules: rules.slice(at * rulesPerPolicy, (at + 1) * rulesPerPolicy),
+    },
+  }));
 }
 
 /** A Service that nobody asks for, with one pod. */
