@@ -1,6 +1,7 @@
 /**
  * `npm run test:kube [-- FILTER…]`: the tests that need a whole cluster. KUBECONFIG names one, whose nodes can pull
- * REMORA_IMAGE; without it a cluster is started for all files, with images made on this machine.
+ * REMORA_IMAGE; without it a cluster is started for all files, with images made on this machine. Endurance runs when
+ * KUBE_OUTAGE_MINUTES is set or it is named.
  */
 import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,8 +20,11 @@ import { closingLine } from "../support/closing-line.ts";
 import { runFiles } from "../support/run-files.ts";
 
 const filters = process.argv.slice(2);
-const files = globSync("test/kube/**/*.test.ts").filter(
-  (file) => filters.length === 0 || filters.some((filter) => file.includes(filter)),
+/** Takes as long as an outage lasts: runs when it is named, or when an outage is asked for. */
+const isLong = (file: string): boolean =>
+  file.endsWith("endurance.test.ts") && process.env["KUBE_OUTAGE_MINUTES"] === undefined;
+const files = globSync("test/kube/**/*.test.ts").filter((file) =>
+  filters.length === 0 ? !isLong(file) : filters.some((filter) => file.includes(filter)),
 );
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const prefix = "kube-test-";
