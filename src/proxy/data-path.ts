@@ -1,5 +1,7 @@
 /** The three listeners and everything between them: made in dependency order, drained in one place. */
+
 import type { Socket } from "node:net";
+import type { DestinationReport } from "../api/sidecar-pages.ts";
 import type { SocketAddress } from "../core/address.ts";
 import type { Log } from "../core/log.ts";
 import type { Watch } from "../core/watch.ts";
@@ -9,7 +11,7 @@ import { Upstreams } from "./balance/upstreams.ts";
 import { drainUntrusted } from "./drain-untrusted.ts";
 import { serveMesh } from "./inbound/mesh.ts";
 import { servePlain } from "./inbound/plain.ts";
-import { type DestinationReport, Pickers } from "./outbound/pickers.ts";
+import { Pickers } from "./outbound/pickers.ts";
 import { serveOutbound } from "./outbound/serve.ts";
 import { inboundPort, meshPort, outboundPort } from "./ports.ts";
 import { LearnedProtocols } from "./transport/learned-protocols.ts";

@@ -1,7 +1,7 @@
 /** What an operator asks a running mesh, and what a stranger in the cluster may throw at its webhook. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { CertificatesPage } from "../../src/cli/sidecar/format-certificates.ts";
+import type { CertificatesPage } from "../../src/api/sidecar-pages.ts";
 import type { AuthorityStatus } from "../../src/identity/cluster/authority-status.ts";
 import { eventually } from "../control/eventually.ts";
 import { deployApps, execIn, injectLabel, type Pod, podOf, restartsOf } from "./app.ts";

@@ -1,4 +1,5 @@
 /** The fields of Kubernetes objects that checks read. */
+import { proxyContainerName } from "../../../injector/options.ts";
 import type { ObjectMeta } from "../../api/kubernetes.ts";
 
 export interface Named {
@@ -100,4 +101,8 @@ export interface Lease extends Named {
 /** `namespace/name`, or the name of what has no namespace. */
 export function nameOf({ metadata: { namespace, name } }: Named): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+export function sidecarOf(pod: RunningPod): PodContainer | undefined {
+  return pod.spec.initContainers?.find(({ name }) => name === proxyContainerName);
 }

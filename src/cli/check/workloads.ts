@@ -1,11 +1,11 @@
 /** Pods that should be in the mesh and are not, and sidecars that are not of the mesh's version. */
 import { checkEligibility, skipReasons } from "../../../injector/eligibility.ts";
-import { injectLabel, proxyContainerName, statusAnnotation } from "../../../injector/options.ts";
+import { injectLabel, statusAnnotation } from "../../../injector/options.ts";
 import { readPod } from "../../../injector/pod-shape.ts";
 import type { Cluster } from "../cluster.ts";
 import { meshNamespace } from "../cluster-options.ts";
 import { type Check, createCheck, ok, warn } from "./finding.ts";
-import { type Deployment, type Namespace, nameOf, type RunningPod } from "./objects.ts";
+import { type Deployment, type Namespace, nameOf, type RunningPod, sidecarOf } from "./objects.ts";
 import { deploymentPath } from "./programs.ts";
 
 /** Names of the namespaces that opted in, and of those with a pod that did. */
@@ -82,7 +82,7 @@ const sidecars = createCheck("sidecar-versions", async ({ cluster }) => {
   const pods = (await findCandidates(cluster)).filter(isMeshed);
   const others = pods.flatMap((pod) => {
     const version = pod.metadata.annotations?.[statusAnnotation];
-    const sidecar = pod.spec.initContainers?.find(({ name }) => name === proxyContainerName);
+    const sidecar = sidecarOf(pod);
     if (version === wanted && sidecar?.image === image) return [];
     return [`${nameOf(pod)}: ${version}, image ${sidecar?.image ?? "unknown"}`];
   });

@@ -1,8 +1,9 @@
+import type { CertificatesPage, DestinationReport } from "../../api/sidecar-pages.ts";
 import { logLevels } from "../../core/log.ts";
 import { type Command, takePositionals, UsageError } from "../command.ts";
 import { outputHelp, outputOption, readOutputOption } from "../output-option.ts";
-import { type CertificatesPage, formatCertificates } from "../sidecar/format-certificates.ts";
-import { type DestinationRow, formatEndpoints } from "../sidecar/format-endpoints.ts";
+import { formatCertificates } from "../sidecar/format-certificates.ts";
+import { formatEndpoints } from "../sidecar/format-endpoints.ts";
 import { reachSidecar, sidecarHelp, sidecarOptions } from "../sidecar/reach-sidecar.ts";
 
 const where = "[-n NAMESPACE] [--kubeconfig FILE|--name MESH]";
@@ -50,7 +51,7 @@ const endpointsCommand = createPageCommand(
       ["remora proxy endpoints web-1 --output json", "for programs"],
     ],
   },
-  (text) => formatEndpoints(JSON.parse(text) as readonly DestinationRow[]),
+  (text) => formatEndpoints(JSON.parse(text) as readonly DestinationReport[]),
 );
 
 const certsCommand = createPageCommand(

@@ -1,7 +1,6 @@
 /** A pod of a cluster by the words of a command line: its name, or deploy/NAME for any pod of a controller. */
-import { proxyContainerName } from "../../../injector/options.ts";
 import { UserError } from "../../local/user-error.ts";
-import type { PodContainer, RunningPod } from "../check/objects.ts";
+import { type PodContainer, type RunningPod, sidecarOf } from "../check/objects.ts";
 import type { Cluster } from "../cluster.ts";
 import { UsageError } from "../command.ts";
 
@@ -39,7 +38,7 @@ export async function findMeshedPod(
   if (pod === undefined) {
     throw new UserError(`there is no pod "${target}" in the namespace ${namespace}`);
   }
-  const sidecar = pod.spec.initContainers?.find(({ name }) => name === proxyContainerName);
+  const sidecar = sidecarOf(pod);
   if (sidecar === undefined) {
     throw new UserError(`pod ${pod.metadata.name} has no sidecar`, "remora check tells why");
   }

@@ -1,21 +1,8 @@
 /** A sidecar's certificate, its chain and whom it trusts, for people. */
 import type { X509Certificate } from "node:crypto";
+import type { CertificatesPage } from "../../api/sidecar-pages.ts";
 import { readCertificates } from "../check/certificates.ts";
 import { formatAge, formatTable } from "../table.ts";
-
-/** What the admin interface gives at `/certs`. */
-export interface CertificatesPage {
-  readonly certificate: {
-    readonly id: string;
-    readonly serial: string;
-    readonly notBefore: string;
-    readonly notAfter: string;
-    readonly chain: string;
-  } | null;
-  readonly trustBundle: { readonly hash: string; readonly anchors: number; readonly pem: string };
-  readonly renewals: number;
-  readonly failures: number;
-}
 
 export function formatCertificates(page: CertificatesPage, now: number): string {
   const { certificate, trustBundle, renewals, failures } = page;

@@ -1,22 +1,8 @@
 /** What a sidecar has talked to, for people: each endpoint's health and load. */
+import type { DestinationReport } from "../../api/sidecar-pages.ts";
 import { formatTable } from "../table.ts";
 
-/** What the admin interface gives at `/endpoints`. */
-export interface DestinationRow {
-  readonly destination: string;
-  readonly endpoints: readonly {
-    readonly address: string;
-    readonly workload: string;
-    readonly identity: string | null;
-    readonly tunnel: string;
-    readonly pending: number;
-    readonly latencyMillis: number;
-    readonly failures: number;
-    readonly avoidedMillis: number;
-  }[];
-}
-
-export function formatEndpoints(page: readonly DestinationRow[]): string {
+export function formatEndpoints(page: readonly DestinationReport[]): string {
   if (page.length === 0) return "it has talked to nobody yet\n";
   const head = ["DESTINATION", "ENDPOINT", "WORKLOAD", "HEALTH", "PENDING", "LATENCY", "IDENTITY"];
   const rows = page.flatMap(({ destination, endpoints }) => {

@@ -1,8 +1,8 @@
 /** The counters of every sidecar, read where Prometheus would read them. */
-import { proxyContainerName, relayPort } from "../../../injector/options.ts";
+import { relayPort } from "../../../injector/options.ts";
 import { formatSpiffeId } from "../../core/spiffe-id.ts";
 import type { PodSummary } from "../../local/api/messages.ts";
-import type { RunningPod } from "../check/objects.ts";
+import { type RunningPod, sidecarOf } from "../check/objects.ts";
 import type { Cluster } from "../cluster.ts";
 import { parseMetricsText } from "./metrics-text.ts";
 import type { PodScrape } from "./traffic.ts";
@@ -51,10 +51,6 @@ async function readAll<P>(
 
 function scrapeOf(pod: string, identity: string, text: string): PodScrape {
   return { pod, identity, samples: parseMetricsText(text) };
-}
-
-function sidecarOf(pod: RunningPod) {
-  return pod.spec.initContainers?.find(({ name }) => name === proxyContainerName);
 }
 
 function isMeshed(pod: RunningPod): boolean {

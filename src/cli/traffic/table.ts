@@ -21,9 +21,7 @@ const prefix = /^spiffe:\/\/[^/]+\//;
 
 /** The whole screen, without a line feed at its end; no line is longer than the width. */
 export function renderScreen(screen: Screen): string {
-  const full = layOut(screen.rows, false);
-  const fits = Math.max(...full.map((line) => line.length)) <= screen.width;
-  const table = fits ? full : layOut(screen.rows, true);
+  const { lines: table, fits } = fitTable(screen.rows, screen.width);
   const domain = prefix.exec(screen.rows[0]?.source ?? "")?.[0];
   const lines = [...table];
   if (screen.rows.length === 0) lines.push("waiting for the first requests");
@@ -37,9 +35,9 @@ export function renderScreen(screen: Screen): string {
 
 /** The table alone, a line feed behind each line; where it is too wide, names lose what all have in common. */
 export function renderTable(rows: readonly TrafficRow[], width: number): string {
-  const full = layOut(rows, false);
-  const fits = Math.max(...full.map((line) => line.length)) <= width;
-  return (fits ? full : layOut(rows, true)).map((line) => `${line}\n`).join("");
+  return fitTable(rows, width)
+    .lines.map((line) => `${line}\n`)
+    .join("");
 }
 
 /** One line for logs and pipes: totals first, then what is wrong. */
@@ -68,6 +66,13 @@ export function formatSeconds(seconds: number | undefined): string {
 
 function nameFlow(row: TrafficRow): string {
   return `${shorten(row.source)} → ${shorten(row.destination)} (${row.protocol})`;
+}
+
+/** With whole names where they fit, else with short ones. */
+function fitTable(rows: readonly TrafficRow[], width: number) {
+  const full = layOut(rows, false);
+  const fits = Math.max(...full.map((line) => line.length)) <= width;
+  return { lines: fits ? full : layOut(rows, true), fits };
 }
 
 function layOut(rows: readonly TrafficRow[], short: boolean): string[] {

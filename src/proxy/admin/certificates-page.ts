@@ -1,22 +1,8 @@
 /** The certificate in use and the anchors, as the admin interface shows them; never the key. */
+import type { CertificatesPage } from "../../api/sidecar-pages.ts";
 import type { Credentials } from "../../credentials/credentials.ts";
 
-export interface CertificatesReport {
-  /** Null before the first certificate. */
-  readonly certificate: {
-    readonly id: string;
-    readonly serial: string;
-    readonly notBefore: string;
-    readonly notAfter: string;
-    /** Leaf and intermediates. */
-    readonly chain: string;
-  } | null;
-  readonly trustBundle: { readonly hash: string; readonly anchors: number; readonly pem: string };
-  readonly renewals: number;
-  readonly failures: number;
-}
-
-export function reportCertificates(credentials: Credentials): CertificatesReport {
+export function reportCertificates(credentials: Credentials): CertificatesPage {
   const { hash, count, pem } = credentials.trustBundle.current();
   const held = credentials.tls.current()?.certificate;
   return {

@@ -1,4 +1,6 @@
 /** What is known of one endpoint's speed and health: the cost that the picker compares. */
+import type { EndpointReport } from "../../api/sidecar-pages.ts";
+import { formatAddress } from "../../core/address.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 
 /** Half of an old observation's weight is gone after so long, as in Finagle and Linkerd. */
@@ -10,23 +12,6 @@ const unansweredPenalty = 1e9;
 /** After a failed connect the endpoint is avoided for so long, doubling while it fails again. */
 const firstPenaltyMillis = 500;
 const maxPenaltyMillis = 30_000;
-
-export interface EndpointReport {
-  readonly address: string;
-  /** `namespace/name` of what the pod belongs to. */
-  readonly workload: string;
-  /** Null when it is reached in plaintext. */
-  readonly identity: string | null;
-  readonly tunnel: string;
-  /** Exchanges that it was sent and has not ended. */
-  readonly pending: number;
-  /** 0 before its first answer, and again when it was not asked for long. */
-  readonly latencyMillis: number;
-  /** Connects that failed one after another. */
-  readonly failures: number;
-  /** For how long it is still passed over while there is another one. */
-  readonly avoidedMillis: number;
-}
 
 export class EndpointLoad {
   endpoint: Endpoint;
@@ -77,7 +62,7 @@ export class EndpointLoad {
   describe(now: number): EndpointReport {
     const { ip, port, namespace, workload, identity, tunnel } = this.endpoint;
     return {
-      address: ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`,
+      address: formatAddress({ ip, port }),
       workload: `${namespace}/${workload}`,
       identity: identity ?? null,
       tunnel,

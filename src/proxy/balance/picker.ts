@@ -1,6 +1,8 @@
 /** Chooses an endpoint of a service: power of two choices on peak-EWMA latency. */
+
+import type { EndpointReport } from "../../api/sidecar-pages.ts";
 import type { Endpoint } from "../discovery/destination.ts";
-import { EndpointLoad, type EndpointReport } from "./endpoint-load.ts";
+import { EndpointLoad } from "./endpoint-load.ts";
 
 /** The endpoints of one service port with their loads, kept over changes of the set. */
 export class Picker {

@@ -1,15 +1,10 @@
 /** One picker for each service port, shared by all connections, so that they learn from each other's answers. */
-import type { EndpointReport } from "../balance/endpoint-load.ts";
+import type { DestinationReport } from "../../api/sidecar-pages.ts";
 import { Picker } from "../balance/picker.ts";
 import type { Destination, Endpoint } from "../discovery/destination.ts";
 
 /** Service ports that one pod talks to; the ones used longest ago are forgotten beyond it. */
 const maxPickers = 2_048;
-
-export interface DestinationReport {
-  readonly destination: string;
-  readonly endpoints: readonly EndpointReport[];
-}
 
 export class Pickers {
   readonly #pickers = new Map<string, Picker>();
