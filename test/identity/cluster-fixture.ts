@@ -1,4 +1,5 @@
 /** Identity on a real API server, with the rights that the chart gives it and no others. */
+
 import { readFileSync } from "node:fs";
 import type { Client } from "@grpc/grpc-js";
 import { parseAllDocuments } from "yaml";
@@ -7,6 +8,7 @@ import { type RunningIdentity, startIdentity } from "../../src/identity/app.ts";
 import { readIdentityConfig } from "../../src/identity/config.ts";
 import { createKubernetesClient, type KubernetesClient } from "../../src/kubernetes/client.ts";
 import { type ApiServer, startApiServer } from "../cluster/api-server.ts";
+import { eventually as ask } from "../control/eventually.ts";
 import { collectLog, dialIdentity } from "./identity-fixture.ts";
 
 export const system = "remora-system";
@@ -231,19 +233,11 @@ function decode(data: Readonly<Record<string, string>>): Readonly<Record<string,
   );
 }
 
-/** Looks again until it is so. */
-export async function eventually<T>(
+/** As patient as what an API server and several replicas take for one step. */
+export function eventually<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
   withinMillis = 20_000,
 ): Promise<T> {
-  const deadline = performance.now() + withinMillis;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`not in time: ${what}`);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, 50);
-    await promise;
-  }
+  return ask(what, look, withinMillis, 50);
 }
