@@ -47,7 +47,9 @@ export async function measureScenario(
     };
     const wanted = (scenario.peers ?? peers).filter(
       (peer) =>
-        peer.carries.includes(scenario.traffic) && (scenario.direct || peer.name !== "direct"),
+        peer.carries.includes(scenario.traffic) &&
+        (scenario.direct || peer.name !== "direct") &&
+        scenario.abstains?.some((one) => one.peer === peer.name) !== true,
     );
     for (const peer of wanted) contenders.push(await contender(scenario, peer, place));
     let racing = contenders;

@@ -1,27 +1,33 @@
-/** `npm run bench:publish -- FILE.json`: writes a run's figures into the README and docs/performance.md, and the chart. */
+/**
+ * `npm run bench:publish -- FILE.json…`: writes the figures of one or several runs into the README and
+ * docs/performance.md, and draws the chart.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { drawChart } from "./report/chart.ts";
 import { performanceFigures, readmeFigures, replaceFigures } from "./report/figures.ts";
-import type { Results } from "./report/results.ts";
+import { mergeResults, type Results } from "./report/results.ts";
 
 const root = new URL("../", import.meta.url).pathname;
 const chart = "docs/performance.svg";
 
 if (import.meta.main) {
-  const [file] = process.argv.slice(2);
-  if (file === undefined) {
-    process.stderr.write("which results? bench/results/DATE.json\n");
+  const files = process.argv.slice(2);
+  if (files.length === 0) {
+    process.stderr.write("which results? bench/results/DATE.json…\n");
     process.exitCode = 64;
-  } else publish(file);
+  } else publish(files);
 }
 
-export function publish(file: string): void {
-  const results = JSON.parse(readFileSync(file, "utf8")) as Results;
-  writeFileSync(`${root}${chart}`, drawChart(results));
+/** The first file is the run that the words describe; the others add the scenarios that it left out. */
+export function publish(files: readonly string[]): void {
+  const results = mergeResults(
+    files.map((file) => JSON.parse(readFileSync(file, "utf8")) as Results),
+  );
+  writeFileSync(`${root}${chart}`, `${drawChart(results)}\n`);
   rewrite("README.md", readmeFigures(results, chart));
-  const report = basename(file).replace(/\.json$/, ".md");
-  rewrite("docs/performance.md", performanceFigures(results, report));
+  const reports = files.map((file) => basename(file).replace(/\.json$/, ".md"));
+  rewrite("docs/performance.md", performanceFigures(results, reports));
 }
 
 function rewrite(document: string, figures: string): void {

@@ -71,7 +71,12 @@ async function bench(options: BenchOptions): Promise<void> {
     rounds: options.rounds,
     seconds: options.seconds,
     peers,
-    scenarios: options.scenarios.map(({ name, title, metrics }) => ({ name, title, metrics })),
+    scenarios: options.scenarios.map(({ name, title, metrics, abstains = [] }) => ({
+      name,
+      title,
+      metrics,
+      abstains,
+    })),
     measurements,
   };
   const { rounds, seconds } = options;
@@ -87,7 +92,7 @@ async function bench(options: BenchOptions): Promise<void> {
   }
   const file = write(options, results);
   process.stdout.write(`\n${report(results)}\nwritten to ${file}\n`);
-  if (options.publish) publish(file);
+  if (options.publish) publish([file]);
 }
 
 function estimateMinutes({ scenarios, rounds, seconds }: BenchOptions, peers: readonly Peer[]) {

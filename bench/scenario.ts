@@ -24,6 +24,8 @@ export interface Scenario {
   readonly onRequest?: true;
   /** False for a scenario that has no meaning without a proxy. */
   readonly direct: boolean;
+  /** Who does not do what is asked for, by design; the report says why instead of a figure. */
+  readonly abstains?: readonly { readonly peer: string; readonly why: string }[];
   /** Puts the question to these peers instead of those that were asked for. */
   readonly peers?: readonly Peer[];
   measure(subject: Subject): Promise<Sample>;

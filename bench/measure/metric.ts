@@ -27,6 +27,9 @@ export type MetricName =
   | "memoryPerConnection"
   | "memoryPerIdleConnection"
   | "startToReady"
+  | "memoryPerMeshConnection"
+  | "cpuPerMessage"
+  | "messagesPerSecond"
   | "cpuPerHandshake"
   | "handshakesPerSecond"
   | "errors";
@@ -55,6 +58,14 @@ export const metrics: Readonly<Record<MetricName, MetricInfo>> = {
     digits: 1,
     better: "lower",
   },
+  memoryPerMeshConnection: {
+    title: "per mesh connection",
+    unit: "KB",
+    digits: 1,
+    better: "lower",
+  },
+  cpuPerMessage: { title: "CPU per message per hop", unit: "µs", digits: 2, better: "lower" },
+  messagesPerSecond: { title: "messages", unit: "/s", digits: 0, better: "higher" },
   cpuPerHandshake: { title: "CPU per handshake", unit: "µs", digits: 0, better: "lower" },
   handshakesPerSecond: { title: "handshakes", unit: "/s", digits: 0, better: "higher" },
   startToReady: { title: "start to ready", unit: "ms", digits: 0, better: "lower" },

@@ -1,5 +1,5 @@
 /** The design's budgets as data: what is measured where, against whom, and how much is allowed. */
-import type { MetricName } from "../measure/metric.ts";
+import { type MetricName, metrics } from "../measure/metric.ts";
 import { type Results, summaryOf } from "./results.ts";
 
 export interface Budget {
@@ -12,13 +12,20 @@ export interface Budget {
     | { readonly kind: "ratio"; readonly against: readonly string[]; readonly atMost: number }
     | { readonly kind: "ratio"; readonly against: readonly string[]; readonly atLeast: number }
     /** The median less that of the direct connection, divided by the two hops. */
-    | { readonly kind: "added"; readonly atMost: number };
+    | { readonly kind: "added"; readonly atMost: number }
+    /** The median of one variant of Remora divided by that of another one: what a larger mesh costs. */
+    | {
+        readonly kind: "growth";
+        readonly from: string;
+        readonly to: string;
+        readonly atMost: number;
+      };
 }
 
 export interface Verdict {
   readonly budget: Budget;
   readonly value: number | undefined;
-  /** The other side of a ratio: whose figure, and which. */
+  /** The other side of a ratio; beside a value, the best of the peers. */
   readonly compared?: { readonly peer: string; readonly value: number };
   readonly passed: boolean | undefined;
 }
@@ -66,6 +73,7 @@ export const budgets: readonly Budget[] = [
   value("the same at eight times as many", "connections-8000", perIdle, 8),
   value("memory above idle a minute after a burst", "memory-burst", "memoryAboveIdle", 5),
   value("start to ready, certificate included", "idle", "startToReady", 150),
+  growth("policy rules", "rules", "cpuPerRequest"),
 ];
 
 /** One verdict per budget whose scenario ran; `passed` is undefined when a figure is missing. */
@@ -78,29 +86,50 @@ export function judge(results: Results, peer: string): Verdict[] {
 
 function verdict(results: Results, peer: string, budget: Budget): Verdict {
   const median = (name: string) => summaryOf(results, budget.scenario, name, budget.metric)?.median;
-  const own = median(peer);
+  const { limit } = budget;
+  const own = median(limit.kind === "growth" ? limit.to : peer);
   const unknown: Verdict = { budget, value: own, passed: undefined };
   if (own === undefined) return unknown;
-  const { limit } = budget;
-  if (limit.kind === "value") return { budget, value: own, passed: own <= limit.atMost };
+  if (limit.kind === "value") {
+    const beside = bestOf(others(results, peer), median, metrics[budget.metric].better);
+    return {
+      budget,
+      value: own,
+      ...(beside === undefined ? {} : { compared: beside }),
+      passed: own <= limit.atMost,
+    };
+  }
   if (limit.kind === "added") {
     const direct = median("direct");
     if (direct === undefined) return unknown;
     const added = (own - direct) / 2;
     return { budget, value: added, passed: added <= limit.atMost };
   }
-  const higherWins = "atLeast" in limit;
-  const others = limit.against
-    .flatMap((name) => {
-      const value = median(name);
-      return value === undefined ? [] : [{ peer: name, value }];
-    })
-    .sort((a, b) => (higherWins ? b.value - a.value : a.value - b.value));
-  const [best] = others;
-  if (best === undefined) return unknown;
-  const ratio = own / best.value;
+  const against = limit.kind === "growth" ? [limit.from] : limit.against;
+  const compared = bestOf(against, median, metrics[budget.metric].better);
+  if (compared === undefined) return unknown;
+  const ratio = own / compared.value;
   const passed = "atLeast" in limit ? ratio >= limit.atLeast : ratio <= limit.atMost;
-  return { budget, value: own, compared: best, passed };
+  return { budget, value: own, compared, passed };
+}
+
+function bestOf(
+  peers: readonly string[],
+  median: (peer: string) => number | undefined,
+  better: "lower" | "higher",
+): Verdict["compared"] {
+  const known = peers.flatMap((peer) => {
+    const value = median(peer);
+    return value === undefined ? [] : [{ peer, value }];
+  });
+  return known.toSorted((a, b) => (better === "higher" ? b.value - a.value : a.value - b.value))[0];
+}
+
+/** Variants of Remora are no peers of its own. */
+function others(results: Results, peer: string): string[] {
+  return results.peers
+    .map(({ name }) => name)
+    .filter((name) => name !== peer && name !== "direct" && !name.startsWith(`${peer}-`));
 }
 
 function cpu(scenario: string, atMost: number): Budget {
@@ -114,6 +143,18 @@ function handshake(scenario: string): Budget {
   const limit = { kind: "ratio", against: haproxy, atMost: 1 / 0.8 } as const;
   const what = "CPU per handshake against HAProxy";
   return { what, scenario, metric: "cpuPerHandshake", limit };
+}
+
+/** Ten against ten thousand of something. */
+function growth(what: string, of: string, metric: MetricName): Budget {
+  const [from, to] = [`remora-${of}-10`, `remora-${of}-10000`];
+  const limit = { kind: "growth", from, to, atMost: 1.1 } as const;
+  return {
+    what: `cost per request, 10,000 ${what} against 10`,
+    scenario: "features",
+    metric,
+    limit,
+  };
 }
 
 function value(what: string, scenario: string, metric: MetricName, atMost: number): Budget {

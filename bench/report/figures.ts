@@ -2,6 +2,15 @@
 import { type MetricName, metrics } from "../measure/metric.ts";
 import { budgetTable, table } from "./markdown.ts";
 import { type Results, summaryOf } from "./results.ts";
+import {
+  type Behind,
+  day,
+  howMeasured,
+  missedBudgets,
+  missingPeers,
+  whereBehind,
+  whoHasWhat,
+} from "./words.ts";
 
 export interface Row {
   readonly label: string;
@@ -9,13 +18,32 @@ export interface Row {
   readonly metric: MetricName;
 }
 
-/** The peers of the README, with the words for the head of their column; `or` names who takes a traffic that the first does not. */
-export const columns: readonly { readonly label: string; readonly peers: readonly string[] }[] = [
-  { label: "Remora", peers: ["remora"] },
-  { label: "HAProxy, h2 between", peers: ["haproxy-h2", "haproxy-tcp"] },
+interface Column {
+  readonly label: string;
+  /** The best of them stands in the column: nobody is shown by his worse configuration. */
+  readonly peers: readonly string[];
+}
+
+const remora: Column = { label: "Remora", peers: ["remora"] };
+
+/** The peers of the README, with the words for the head of their column. */
+const columns: readonly Column[] = [
+  remora,
+  { label: "HAProxy", peers: ["haproxy", "haproxy-h2", "haproxy-tcp"] },
   { label: "Envoy, bare", peers: ["envoy"] },
   { label: "Envoy, as a mesh has it", peers: ["envoy-full"] },
 ];
+
+/** Those that took part, with their versions in the label. */
+export function columnsOf(results: Results): readonly Column[] {
+  return columns.flatMap(({ label, peers }) => {
+    const record = results.peers.find(({ name, version }) => peers.includes(name) && version);
+    if (record === undefined) return [];
+    const version = /^\d+\.\d+/.exec(record.version ?? "")?.[0] ?? "";
+    const name = label.replace(/^\w+/, (word) => `${word} ${version}`);
+    return [{ label: peers === remora.peers ? label : name, peers }];
+  });
+}
 
 export const cpuRows: readonly Row[] = [
   cpu("HTTP/1, 1 connection", "http1-1"),
@@ -28,64 +56,124 @@ export const cpuRows: readonly Row[] = [
 
 const otherRows: readonly Row[] = [
   { label: "TCP, one connection, Gbit/s", scenario: "tcp-download", metric: "throughput" },
-  { label: "CPU of a handshake, µs", scenario: "handshakes-full", metric: "cpuPerHandshake" },
+  {
+    label: "new mesh connection, µs of CPU",
+    scenario: "handshakes-full",
+    metric: "cpuPerHandshake",
+  },
+  { label: "p50 at half of capacity, ms", scenario: "http1-half", metric: "latencyP50" },
   { label: "p99 at half of capacity, ms", scenario: "http1-half", metric: "latencyP99" },
-  { label: "idle, private memory, MB", scenario: "idle", metric: "memoryMax" },
+  { label: "private memory, idle, MB", scenario: "idle", metric: "memoryMax" },
   { label: "start to ready, ms", scenario: "idle", metric: "startToReady" },
 ];
+
+/** Too slow for `--quick`: shown when a run that holds them is published too. */
+const slowRows: readonly Row[] = [
+  {
+    label: "gRPC, a message of a long stream",
+    scenario: "grpc-stream",
+    metric: "cpuPerMessage",
+  },
+  {
+    label: "private memory, 20 peers, 1,000 connections, 5,000 req/s, MB",
+    scenario: "peers-20",
+    metric: "memoryMaxLoaded",
+  },
+  {
+    label: "private memory of an idle application connection, KB",
+    scenario: "connections-1000",
+    metric: "memoryPerIdleConnection",
+  },
+  {
+    label: "private memory of a mesh connection, KB",
+    scenario: "mesh-connections",
+    metric: "memoryPerMeshConnection",
+  },
+];
+
+const allRows: readonly Row[] = [...cpuRows, ...otherRows, ...slowRows];
 
 /** The scenarios behind the README, and thus those of `--quick`. */
 export const figureScenarios: readonly string[] = [
   ...new Set([...cpuRows, ...otherRows].map(({ scenario }) => scenario)),
 ];
 
-/** The median of a row for the first of the peers that has one. */
+/** The best median of a row among the peers that have one. */
 export function figure(
   results: Results,
   row: Row,
   peers: readonly string[],
 ): { readonly median: number; readonly text: string } | undefined {
-  for (const peer of peers) {
-    const summary = summaryOf(results, row.scenario, peer, row.metric);
-    if (summary === undefined) continue;
-    return { median: summary.median, text: summary.median.toFixed(metrics[row.metric].digits) };
-  }
-  return undefined;
+  const medians = peers.flatMap(
+    (peer) => summaryOf(results, row.scenario, peer, row.metric)?.median ?? [],
+  );
+  if (medians.length === 0) return undefined;
+  const median = best(row.metric, medians);
+  return { median, text: median.toFixed(metrics[row.metric].digits) };
 }
 
 export function readmeFigures(results: Results, chart: string): string {
-  const head = ["", ...columns.map(({ label }) => label)];
-  const rows = [...cpuRows, ...otherRows].flatMap((row) => {
-    const cells = columns.map(({ peers }) => figure(results, row, peers));
-    if (cells.every((cell) => cell === undefined)) return [];
-    const medians = cells.flatMap((cell) => (cell === undefined ? [] : [cell.median]));
-    const best =
-      metrics[row.metric].better === "lower" ? Math.min(...medians) : Math.max(...medians);
-    const text = cells.map((cell) => {
-      if (cell === undefined) return "-";
-      return cell.median === best ? `**${cell.text}**` : cell.text;
+  const shown = columnsOf(results);
+  const head = ["", ...shown.map(({ label }) => label)];
+  const measured = allRows.map((row) => ({
+    row,
+    cells: shown.map((column) => ({ column, figure: figure(results, row, column.peers) })),
+  }));
+  const rows = measured.filter(({ cells }) => cells.some((cell) => cell.figure !== undefined));
+  const lines = rows.map(({ row, cells }) => {
+    const top = best(
+      row.metric,
+      cells.flatMap((cell) => cell.figure?.median ?? []),
+    );
+    const texts = cells.map((cell) => {
+      if (cell.figure === undefined) return "-";
+      return cell.figure.median === top ? `**${cell.figure.text}**` : cell.figure.text;
     });
-    return [[row.label, ...text]];
+    return [row.label, ...texts];
   });
   return [
     `![CPU per request and hop of Remora, HAProxy and Envoy](${chart})`,
-    `Beside peers on the same machine in one run (${day(results)}, ${results.machine["processor"] ?? "processor unknown"}, medians of
-${results.rounds} rounds of ${results.seconds} s; \`npm run bench -- --quick\` measures it again, [docs/performance.md](docs/performance.md) explains it). A pair of proxies
-with mutual TLS between them; the first rows are CPU microseconds per request and hop:`,
-    table(head, rows),
-    "Remora has its metrics and policy on and fetches its certificate and policies before it is ready; the others read theirs from a file.",
+    howMeasured(results),
+    table(head, lines),
+    whoHasWhat,
+    whereBehind(rows.flatMap(({ row, cells }) => behind(row, cells))),
+    missedBudgets(results),
+    ...missingPeers(results),
   ].join("\n\n");
 }
 
-export function performanceFigures(results: Results, report: string): string {
-  const { rounds, seconds, peers } = results;
-  const missing = peers.flatMap(({ name, missing: why }) =>
-    why === undefined ? [] : [`${name} took no part: ${why}.`],
-  );
+/** How far Remora is behind the best of a row; nothing when it is the best, or took no part. */
+function behind(
+  row: Row,
+  cells: readonly { readonly column: Column; readonly figure: ReturnType<typeof figure> }[],
+): Behind[] {
+  const own = cells.find(({ column }) => column.peers.includes("remora"))?.figure;
+  if (own === undefined) return [];
+  const ahead = cells
+    .flatMap(({ column, figure: other }) => (other === undefined ? [] : [{ column, ...other }]))
+    .toSorted((one, other) => worth(row.metric, one.median) - worth(row.metric, other.median))[0];
+  if (ahead === undefined || ahead.median === own.median) return [];
+  const factor = own.median / ahead.median;
+  return [{ row: row.label, own: own.text, best: ahead.text, who: ahead.column.label, factor }];
+}
+
+function best(metric: MetricName, medians: readonly number[]): number {
+  return metrics[metric].better === "lower" ? Math.min(...medians) : Math.max(...medians);
+}
+
+/** The less the better, whatever the metric. */
+function worth(metric: MetricName, value: number): number {
+  return metrics[metric].better === "lower" ? value : -value;
+}
+
+export function performanceFigures(results: Results, reports: readonly string[]): string {
+  const { rounds, seconds } = results;
+  const links = reports.map((report) => `[${report}](../bench/results/${report})`).join(", ");
   return [
-    `The run behind the README is [${report}](../bench/results/${report}): ${rounds} rounds of ${seconds} s. Against the design's budgets:`,
+    `The figures of the README are from ${links}: ${rounds} rounds of ${seconds} s on ${results.machine["processor"] ?? "an unknown processor"}, ${day(results)}. \`npm run bench\` writes such a report for every scenario, with the lowest and the
+highest of the rounds. MB are 10^6 bytes, KB 10^3. Against the design's budgets:`,
     budgetTable(results).replace(/^### .*\n\n/, ""),
-    ...missing,
+    ...missingPeers(results),
   ].join("\n\n");
 }
 
@@ -102,8 +190,4 @@ export function replaceFigures(text: string, figures: string): string {
 
 function cpu(label: string, scenario: string): Row {
   return { label, scenario, metric: "cpuPerRequest" };
-}
-
-function day(results: Results): string {
-  return results.date.slice(0, 10);
 }

@@ -19,7 +19,7 @@ export function scenarioTable(results: Results, scenario: ScenarioRecord): strin
       `${metrics[metric].title}, ${metrics[metric].unit}`.replace(/, $/, ""),
     ),
   ];
-  return `### ${scenario.name}: ${scenario.title}\n\n${table(head, rows)}\n${failures(measured)}`;
+  return `### ${scenario.name}: ${scenario.title}\n\n${table(head, rows)}\n${abstentions(scenario)}${failures(measured)}`;
 }
 
 function failures(measured: readonly Measurement[]): string {
@@ -27,6 +27,10 @@ function failures(measured: readonly Measurement[]): string {
     .flatMap(({ peer, failure }) => (failure === undefined ? [] : [[peer, failure] as const]))
     .map(([peer, failure]) => `\n- **${peer} failed**: ${oneLine(failure)}\n`)
     .join("");
+}
+
+function abstentions({ abstains = [] }: ScenarioRecord): string {
+  return abstains.map(({ peer, why }) => `\n- ${peer} has no figure: ${why}\n`).join("");
 }
 
 export function report(results: Results): string {
@@ -61,18 +65,30 @@ export function budgetTable(results: Results): string {
   return rows.length === 0 ? "" : `### Budgets\n\n${table(head, rows)}`;
 }
 
-function found({ budget, value, compared }: Verdict): string {
+/** What a budget is judged by: the ratio, where it is about one. */
+export function figureOf({ budget, value, compared }: Verdict): string {
   if (value === undefined) return "-";
   const { unit, digits } = metrics[budget.metric];
-  const own = `${value.toFixed(digits)} ${unit}`;
-  if (compared === undefined) return own;
-  const ratio = (value / compared.value).toFixed(2);
-  return `${ratio}x (${own}; ${compared.peer} ${compared.value.toFixed(digits)})`;
+  if (compared === undefined || budget.limit.kind === "value")
+    return `${value.toFixed(digits)} ${unit}`;
+  return `${(value / compared.value).toFixed(2)}x`;
 }
 
-function allowed({ budget }: Verdict): string {
+/** The same with the figures behind it, and with the peer beside it. */
+function found(verdict: Verdict): string {
+  const { budget, value, compared } = verdict;
+  const own = figureOf(verdict);
+  if (value === undefined || compared === undefined) return own;
+  const { unit, digits } = metrics[budget.metric];
+  const other = `${compared.peer} ${compared.value.toFixed(digits)}`;
+  if (budget.limit.kind === "value") return `${own} (${other})`;
+  return `${own} (${value.toFixed(digits)} ${unit}; ${other})`;
+}
+
+export function allowed({ budget }: Verdict): string {
   const { limit } = budget;
-  if (limit.kind !== "ratio") return `≤ ${limit.atMost} ${metrics[budget.metric].unit}`;
+  if (limit.kind === "value" || limit.kind === "added")
+    return `≤ ${limit.atMost} ${metrics[budget.metric].unit}`;
   return "atLeast" in limit ? `≥ ${limit.atLeast}x` : `≤ ${limit.atMost}x`;
 }
 

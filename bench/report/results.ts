@@ -22,6 +22,8 @@ export interface ScenarioRecord {
   readonly name: string;
   readonly title: string;
   readonly metrics: readonly MetricName[];
+  /** Who has no figure by design, and why. */
+  readonly abstains?: readonly { readonly peer: string; readonly why: string }[];
 }
 
 export interface Results {
@@ -32,6 +34,30 @@ export interface Results {
   readonly peers: readonly PeerRecord[];
   readonly scenarios: readonly ScenarioRecord[];
   readonly measurements: readonly Measurement[];
+}
+
+/**
+ * One set of results of several runs. A scenario is taken whole from the first run that holds it, so that peers are only
+ * ever compared within one run.
+ */
+export function mergeResults(runs: readonly Results[]): Results {
+  const [first, ...others] = runs;
+  if (first === undefined) throw new Error("no results to publish");
+  return others.reduce((merged, run) => {
+    const added = run.scenarios.filter(
+      ({ name }) => !merged.scenarios.some((known) => known.name === name),
+    );
+    const isAdded = ({ scenario }: Measurement) => added.some(({ name }) => name === scenario);
+    const peers = run.peers.filter(
+      ({ name }) => !merged.peers.some((known) => known.name === name),
+    );
+    return {
+      ...merged,
+      peers: [...merged.peers, ...peers],
+      scenarios: [...merged.scenarios, ...added],
+      measurements: [...merged.measurements, ...run.measurements.filter(isAdded)],
+    };
+  }, first);
 }
 
 export function summaryOf(
