@@ -1,7 +1,13 @@
 /** Control on a real API server, asked by raw xDS clients. */
 import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
+import { fromBinary } from "@bufbuild/protobuf";
 import { addressType, authorizationType } from "../../src/api/discovery.ts";
+import {
+  Action,
+  type Authorization,
+  AuthorizationSchema,
+} from "../../src/api/gen/authorization_pb.ts";
 import { decodeAddress } from "../../src/api/wire/workload.ts";
 import type { MeshAddress } from "../../src/api/workload.ts";
 import { createKubernetesClient, type KubernetesClient } from "../../src/kubernetes/client.ts";
@@ -217,15 +223,63 @@ test("policies come when their definitions do, and the leader says what is wrong
   );
   assert.match(refused, /^Accepted False Invalid 1 spec\.rules\[0\]\.to\.paths\[0\]: "\/%61"/);
   for (const replica of replicas) {
-    const stream = replica.dial().stream();
-    stream.send({ typeUrl: authorizationType, resourceNamesSubscribe: ["*"] });
-    const response = await stream.next();
-    assert.deepEqual(
-      response.resources.map(({ name }) => name),
-      ["shop/good", "shop/lonely"],
-    );
+    const policies = await policiesOf(replica);
+    assert.deepEqual([...policies.keys()].sort(), ["shop/bad", "shop/good", "shop/lonely"]);
+    // Its only rule cannot be read, so nobody is permitted anything.
+    assert.deepEqual(policies.get("shop/bad"), { action: Action.ALLOW, rules: [] });
   }
 });
+
+test("a policy that is broken denies what it selects, at every replica and whenever that has started", async (context) => {
+  await server.kubectl(["apply"], JSON.stringify(laxDefinition));
+  const write = (spec: object): Promise<string | undefined> =>
+    server
+      .kubectl(["apply", "--validate=false"], policy("edited", JSON.stringify(spec)))
+      .catch(() => undefined);
+  const sound = { action: "Deny", rules: [{ from: { namespaces: ["evil"] } }] };
+  await eventually("a sound policy is stored", () => write(sound), 20_000);
+  const early = await startControl(context, "early");
+  const rulesAt = async (replica: ControlFixture): Promise<Held | undefined> =>
+    (await policiesOf(replica)).get("shop/edited");
+  assert.equal((await rulesAt(early))?.rules[0]?.clauses[0]?.matches.length, 1);
+
+  await write({ action: "Deny", rules: [{ form: { namespaces: ["evil"] } }] });
+  const isClosed = async (replica: ControlFixture): Promise<boolean> => {
+    const held = await rulesAt(replica);
+    // A clause without matches matches everything.
+    return held?.action === Action.DENY && held.rules[0]?.clauses[0]?.matches.length === 0;
+  };
+  await eventually("the early replica denies", () => isClosed(early));
+  const late = await startControl(context, "late");
+  assert.ok(await isClosed(late));
+  for (const replica of [early, late]) {
+    assert.match(await replica.metrics(), /manifest_problems\{severity="error"\} [1-9]/);
+    const line = replica.logLines().find((one) => one.includes("shop/edited"));
+    assert.match(line ?? "", /unknown field .*Until it is mended it denies everything\./);
+  }
+  await write(sound);
+  await eventually("both have it back", async () =>
+    (await Promise.all([early, late].map(isClosed))).every((closed) => !closed),
+  );
+});
+
+type Held = Pick<Authorization, "action" | "rules">;
+
+/** What a proxy that connects now is told, by name. */
+async function policiesOf(replica: ControlFixture): Promise<ReadonlyMap<string, Held>> {
+  const stream = replica.dial().stream();
+  stream.send({ typeUrl: authorizationType, resourceNamesSubscribe: ["*"] });
+  const { resources } = await stream.next();
+  return new Map(
+    resources.map(({ name, resource }) => {
+      const { action, rules } = fromBinary(
+        AuthorizationSchema,
+        resource?.value ?? new Uint8Array(),
+      );
+      return [name, { action, rules }];
+    }),
+  );
+}
 
 /** One that lets everything pass, as an old one may: what is wrong with a policy is then for control to say. */
 const laxDefinition = {

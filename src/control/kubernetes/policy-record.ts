@@ -2,6 +2,8 @@
 import type { AuthorizationPolicy, MeshPolicy } from "../../api/kubernetes.ts";
 import type { RawObject } from "../../kubernetes/raw-object.ts";
 import { kinds } from "../manifests/kinds.ts";
+import type { Issue } from "../manifests/schema.ts";
+import { closePolicy } from "./closed-policy.ts";
 
 export type PolicyKind = "AuthorizationPolicy" | "MeshPolicy";
 
@@ -17,10 +19,12 @@ export interface PolicyCondition {
 export interface PolicyRecord {
   readonly uid: string;
   readonly generation: number;
-  /** Undefined when something is wrong with it. */
-  readonly policy: AuthorizationPolicy | MeshPolicy | undefined;
+  /** What is in force: the policy as it is written, or when something is wrong with it, what closes instead. */
+  readonly policy: AuthorizationPolicy | MeshPolicy;
   /** One sentence each. */
   readonly problems: readonly string[];
+  /** What the problems lead to; empty when there is none. */
+  readonly consequence: string;
   readonly conditions: readonly PolicyCondition[];
 }
 
@@ -31,16 +35,14 @@ export function readPolicy(kind: PolicyKind, raw: RawObject): PolicyRecord {
   const { apiVersion, check } = kinds[kind];
   const { name, namespace = "default", uid = "", generation = 0 } = raw.metadata;
   const object = { apiVersion, kind, metadata: { name, namespace }, spec: raw["spec"] };
-  const problems: string[] = [];
-  check(object, [], ({ reason, hint }) => {
-    if (problems.length < maxProblems) problems.push(hint ? `${reason} (${hint})` : reason);
-  });
+  const issues: Issue[] = [];
+  check(object, [], (issue) => issues.push(issue));
+  const sound = { policy: object as AuthorizationPolicy | MeshPolicy, consequence: "" };
+  const { policy, consequence } = issues.length === 0 ? sound : closePolicy(object, issues);
   const status = raw["status"] as { conditions?: readonly PolicyCondition[] } | undefined;
-  return {
-    uid,
-    generation,
-    policy: problems.length > 0 ? undefined : (object as AuthorizationPolicy | MeshPolicy),
-    problems,
-    conditions: status?.conditions ?? [],
-  };
+  const problems = issues
+    .slice(0, maxProblems)
+    .map(({ reason, hint }) => (hint ? `${reason} (${hint})` : reason));
+  const conditions = status?.conditions ?? [];
+  return { uid, generation, policy, problems, consequence, conditions };
 }

@@ -164,8 +164,8 @@ function judge(
           : `${now.toISOString().slice(0, 19)}Z`,
     };
   };
-  if (policy === undefined) {
-    const message = `${problems.join("; ")}. What was in force before stays so.`;
+  if (problems.length > 0) {
+    const message = `${problems.join("; ")}. ${record.consequence}`;
     return [
       create("Accepted", "False", "Invalid", message),
       create("Effective", "Unknown", "Invalid", "The policy is not in force as it is written."),

@@ -110,7 +110,7 @@ interface FollowedPolicies {
   problems(): readonly Problem[];
 }
 
-/** A policy that is broken by an edit holds as it was: a slip of the pen must not open what was closed. */
+/** What is in force follows from the newest version of each policy alone, sound or not. */
 function followPolicies(
   client: KubernetesClient,
   platform: KubernetesSourcePlatform,
@@ -118,18 +118,14 @@ function followPolicies(
   touch: () => void,
 ): FollowedPolicies {
   const inForce = new Map<string, AuthorizationPolicy | MeshPolicy>();
-  const uids = new Map<string, string>();
   const problems = new Map<string, readonly Problem[]>();
   const take = (key: string, record: PolicyRecord | undefined): void => {
     const before = inForce.get(key);
-    const keeps = record !== undefined && uids.get(key) === record.uid;
-    const policy = record?.policy ?? (keeps ? before : undefined);
-    const wrong = (record?.problems ?? []).map((reason) => problemOf(key, reason));
+    const policy = record?.policy;
+    const wrong = record === undefined ? [] : problemsOf(key, record);
     if (!isDeepStrictEqual(wrong, problems.get(key) ?? [])) touch();
     problems.delete(key);
     if (wrong.length > 0) problems.set(key, wrong);
-    uids.delete(key);
-    if (record !== undefined) uids.set(key, record.uid);
     // A new status is no new policy.
     if (isDeepStrictEqual(policy, before)) return;
     if (policy === undefined) inForce.delete(key);
@@ -148,6 +144,8 @@ function followPolicies(
   return { watches, inForce: () => inForce, problems: () => Array.from(problems.values()).flat() };
 }
 
-function problemOf(key: string, reason: string): Problem {
-  return { severity: "error", file: key, line: 0, reason };
+function problemsOf(key: string, { problems, consequence }: PolicyRecord): readonly Problem[] {
+  return problems.map((reason) => {
+    return { severity: "error", file: key, line: 0, reason, hint: consequence };
+  });
 }

@@ -53,6 +53,8 @@ const bad: Readonly<Record<string, string>> = {
     'spec.rules[0].from.addresses[0]: expected an IP address or a CIDR block, got "10.0.0.0/33"',
   "{action: Allow, rules: [{from: {addresses: [web]}}]}":
     'spec.rules[0].from.addresses[0]: expected an IP address or a CIDR block, got "web"',
+  "{action: Allow, rules: [{from: {addresses: ['fe80::1%eth0']}}]}":
+    'spec.rules[0].from.addresses[0]: expected an IP address or a CIDR block, got "fe80::1%eth0"',
   "{action: Allow, rules: [{to: {ports: [0]}}]}":
     "spec.rules[0].to.ports[0]: expected a whole number from 1 to 65535, got the number 0",
   [to("hosts: ['a.b:80']")]:

@@ -42,7 +42,8 @@ function principalProblem(value: unknown): string | undefined {
 
 export const addressBlock: Check = (value, path, report) => {
   const [ip = "", length, ...rest] = typeof value === "string" ? value.split("/") : [];
-  const family = isIP(ip);
+  // A zone (fe80::1%eth0) is an interface of whoever wrote it.
+  const family = ip.includes("%") ? 0 : isIP(ip);
   const bits = length === undefined ? 0 : Number(length);
   const sound =
     family !== 0 &&
