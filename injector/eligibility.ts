@@ -8,6 +8,7 @@ import {
   sidecarPorts,
   statusAnnotation,
 } from "./options.ts";
+import { isForWindows } from "./windows.ts";
 
 /** What is known of the pod's namespace. */
 export interface NamespaceMeta {
@@ -70,7 +71,7 @@ export function checkEligibility(pod: Pod, namespace: NamespaceMeta, version: st
   const wish = readWish(pod, namespace);
   if (wish.kind !== "enabled") return wish.verdict;
   if (pod.spec.hostNetwork === true) return { kind: "skip", reason: "host_network" };
-  if (isWindows(pod)) return { kind: "skip", reason: "windows" };
+  if (isForWindows(pod)) return { kind: "skip", reason: "windows" };
   if (isOfOtherMesh(pod)) return { kind: "skip", reason: "other_mesh" };
   const ours = (pod.spec.initContainers ?? []).filter(isOurs);
   const sameVersion = pod.metadata.annotations?.[statusAnnotation] === version;
@@ -101,12 +102,6 @@ function readWish(pod: Pod, namespace: NamespaceMeta): Wish {
   const whose = own === undefined ? "namespace's" : "pod's";
   const problem = `the ${whose} label ${injectLabel} is ${JSON.stringify(label)}, and must be "enabled" or "disabled"`;
   return { kind: "no", verdict: { kind: "refuse", reason: "bad_label", problems: [problem] } };
-}
-
-function isWindows(pod: Pod): boolean {
-  return (
-    pod.spec.os?.name === "windows" || pod.spec.nodeSelector?.["kubernetes.io/os"] === "windows"
-  );
 }
 
 function isOfOtherMesh(pod: Pod): boolean {

@@ -184,6 +184,8 @@ export interface PodSpec {
   readonly terminationGracePeriodSeconds?: number;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly os?: { readonly name: string };
+  /** Read where a node's system is looked for, and never relied on to have a shape. */
+  readonly affinity?: unknown;
   readonly securityContext?: {
     readonly runAsUser?: number;
     readonly runAsGroup?: number;
