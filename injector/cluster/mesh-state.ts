@@ -1,6 +1,12 @@
 /** Whether a pod that runs is in the mesh, and why not: what the injector reports, and what `remora check` shows. */
 import type { Pod } from "../../src/api/kubernetes.ts";
-import { checkEligibility, type NamespaceMeta, type SkipReason } from "../eligibility.ts";
+import {
+  checkEligibility,
+  type Eligibility,
+  type NamespaceMeta,
+  type SkipReason,
+  skipReasons,
+} from "../eligibility.ts";
 import { injectLabel, proxyContainerName, statusAnnotation } from "../options.ts";
 
 export type UnmeshedReason =
@@ -9,6 +15,13 @@ export type UnmeshedReason =
   | "not_possible"
   /** It could be in the mesh, and is older than the opt-in or than the webhook. */
   | "not_injected";
+
+/** Their sentences for people. */
+const unmeshedReasons: Readonly<Record<UnmeshedReason, string>> = {
+  ...skipReasons,
+  not_possible: "it conflicts with one; a new pod of this kind is refused and told why",
+  not_injected: "it is older than the opt-in, or was made while no webhook was asked; restart it",
+};
 
 export type MeshState =
   /** Nobody asked for it. */
@@ -48,12 +61,24 @@ export function meshStateOf(facts: MeshFacts, namespace: NamespaceMeta): MeshSta
   return wanted ? { kind: "unmeshed", reason: facts.obstacle } : { kind: "outside" };
 }
 
+/** What to tell somebody of a pod without a sidecar; with the pod at hand also what it conflicts with. */
+export function explainUnmeshed(reason: UnmeshedReason, pod?: Pod): string {
+  if (reason !== "not_possible" || pod === undefined) return unmeshedReasons[reason];
+  const verdict = judgeOptedIn(pod);
+  return verdict.kind === "refuse" ? verdict.problems.join("; ") : unmeshedReasons[reason];
+}
+
 function findObstacle(pod: Pod): UnmeshedReason {
+  const verdict = judgeOptedIn(pod);
+  if (verdict.kind === "refuse") return "not_possible";
+  if (verdict.kind === "eligible") return "not_injected";
+  const { reason } = verdict;
+  return reason === "not_opted_in" || reason === "already_injected" ? "not_injected" : reason;
+}
+
+/** What the webhook would say of the pod if it was made today and wanted in. */
+function judgeOptedIn(pod: Pod): Eligibility {
   const optedIn = { [injectLabel]: "enabled" };
   const metadata = { ...pod.metadata, labels: { ...pod.metadata.labels, ...optedIn } };
-  const eligibility = checkEligibility({ ...pod, metadata }, { labels: optedIn }, "");
-  if (eligibility.kind === "refuse") return "not_possible";
-  if (eligibility.kind === "eligible") return "not_injected";
-  const { reason } = eligibility;
-  return reason === "not_opted_in" || reason === "already_injected" ? "not_injected" : reason;
+  return checkEligibility({ ...pod, metadata }, { labels: optedIn }, "");
 }

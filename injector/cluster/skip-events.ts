@@ -1,9 +1,8 @@
 /** What people see with `kubectl describe` of a workload whose pods are not in the mesh. */
 import type { EventRecorder, EventSubject } from "../../src/kubernetes/events.ts";
-import { skipReasons } from "../eligibility.ts";
 import type { Owner } from "../owner.ts";
 import type { ReviewFacts } from "../review.ts";
-import type { UnmeshedReason } from "./mesh-state.ts";
+import { explainUnmeshed, type UnmeshedReason } from "./mesh-state.ts";
 
 /**
  * Of a pod that was skipped or refused, on its owner: the pod has neither uid nor, as a rule, a name yet. A pod without
@@ -46,12 +45,6 @@ export function tellUnmeshed(
     // Who opts out wants it so.
     type: reason === "opted_out" ? "Normal" : "Warning",
     reason: reason === "not_injected" ? "NotMeshed" : "InjectionSkipped",
-    message: `pod ${name} has no sidecar: ${sentences[reason]}`,
+    message: `pod ${name} has no sidecar: ${explainUnmeshed(reason)}`,
   });
 }
-
-const sentences: Readonly<Record<UnmeshedReason, string>> = {
-  ...skipReasons,
-  not_possible: "it conflicts with one; a new pod of this kind is refused and told why",
-  not_injected: "it is older than the opt-in, or was made while no webhook was asked; restart it",
-};

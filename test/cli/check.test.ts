@@ -145,7 +145,7 @@ describe("the command line on a cluster", { skip: findGo() === undefined ? noGo 
       const unmeshed = await find("unmeshed-pods");
       assert.deepEqual(unmeshed.objects, [
         "shop/host: the pod uses the node's network, where a sidecar would capture other pods' traffic",
-        "shop/plain: it was created before the namespace opted in, or while there was no webhook",
+        "shop/plain: it is older than the opt-in, or was made while no webhook was asked; restart it",
       ]);
       const outdated = await find("sidecar-versions");
       assert.deepEqual(outdated.objects, ["shop/meshed: 0.0.1, image old/remora"]);

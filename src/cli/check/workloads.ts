@@ -1,5 +1,10 @@
 /** Pods that should be in the mesh and are not, and sidecars that are not of the mesh's version. */
-import { checkEligibility, skipReasons } from "../../../injector/eligibility.ts";
+import {
+  explainUnmeshed,
+  meshStateOf,
+  readMeshFacts,
+} from "../../../injector/cluster/mesh-state.ts";
+import type { NamespaceMeta } from "../../../injector/eligibility.ts";
 import { injectLabel, statusAnnotation } from "../../../injector/options.ts";
 import { readPod } from "../../../injector/pod-shape.ts";
 import type { Cluster } from "../cluster.ts";
@@ -32,10 +37,10 @@ export async function findCandidates(cluster: Cluster): Promise<readonly Running
 }
 
 export function isMeshed(pod: RunningPod): boolean {
-  return pod.metadata.annotations?.[statusAnnotation] !== undefined;
+  return sidecarOf(pod) !== undefined;
 }
 
-const unmeshed = createCheck("unmeshed-pods", async ({ cluster, version }) => {
+const unmeshed = createCheck("unmeshed-pods", async ({ cluster }) => {
   const pods = await findCandidates(cluster);
   const namespaces = await cluster.list<Namespace>("/api/v1/namespaces");
   const meshed = pods.filter(isMeshed);
@@ -43,7 +48,7 @@ const unmeshed = createCheck("unmeshed-pods", async ({ cluster, version }) => {
     .filter((pod) => !isMeshed(pod))
     .flatMap((pod) => {
       const home = namespaces.find(({ metadata }) => metadata.name === pod.metadata.namespace);
-      const reason = describeReason(pod, home?.metadata.labels ?? {}, version);
+      const reason = describeReason(pod, home?.metadata ?? {});
       return reason === undefined ? [] : [`${nameOf(pod)}: ${reason}`];
     });
   if (reasons.length === 0) return ok(`${meshed.length} pods are in the mesh, and none is missing`);
@@ -54,25 +59,14 @@ const unmeshed = createCheck("unmeshed-pods", async ({ cluster, version }) => {
   );
 });
 
-/** Undefined for a pod that wants to stay outside. */
-function describeReason(
-  pod: RunningPod,
-  labels: Readonly<Record<string, string>>,
-  version: string,
-): string | undefined {
+/** Undefined for a pod that wants to stay outside, or has ended. */
+function describeReason(pod: RunningPod, namespace: NamespaceMeta): string | undefined {
   const read = readPod(pod);
   if (typeof read === "string") return read;
-  const verdict = checkEligibility(read, { labels }, version);
-  switch (verdict.kind) {
-    case "eligible":
-      return "it was created before the namespace opted in, or while there was no webhook";
-    case "refuse":
-      return verdict.problems.join("; ");
-    case "skip": {
-      const isWish = verdict.reason === "opted_out" || verdict.reason === "not_opted_in";
-      return isWish ? undefined : skipReasons[verdict.reason];
-    }
-  }
+  const facts = readMeshFacts(read);
+  const state = facts && meshStateOf(facts, namespace);
+  if (state?.kind !== "unmeshed" || state.reason === "opted_out") return undefined;
+  return explainUnmeshed(state.reason, read);
 }
 
 const sidecars = createCheck("sidecar-versions", async ({ cluster }) => {
