@@ -12,6 +12,7 @@ import {
   askHttp1,
   askHttp2,
   type InjectorFixture,
+  reviewOf,
   startFixture,
 } from "./injector-fixture.ts";
 
@@ -32,6 +33,15 @@ const pod: Json = {
     terminationGracePeriodSeconds: 30,
     securityContext: { fsGroup: 2_000, supplementalGroups: [3_000] },
     nodeSelector: { "kubernetes.io/os": "linux" },
+    affinity: {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: "kubernetes.io/os", operator: "In", values: ["linux"] }] },
+          ],
+        },
+      },
+    },
     volumes: [{ name: "data", emptyDir: {} }],
     initContainers: [{ name: "migrate", image: "web", env: [{ name: "A", value: "1" }] }],
     containers: [
@@ -50,19 +60,7 @@ const pod: Json = {
   },
 };
 
-const review: Json = {
-  apiVersion: "admission.k8s.io/v1",
-  kind: "AdmissionReview",
-  request: {
-    uid: "705ab4f5-6393-11e8-b7cc-42010a800002",
-    kind: { group: "", version: "v1", kind: "Pod" },
-    resource: { group: "", version: "v1", resource: "pods" },
-    operation: "CREATE",
-    namespace: "shop",
-    dryRun: false,
-    object: pod,
-  },
-};
+const review = reviewOf(pod) as Json;
 
 const oddities: readonly Json[] = [
   null,

@@ -69,6 +69,25 @@ export async function startFixture(context: TestContext): Promise<InjectorFixtur
   };
 }
 
+/** A question as API servers put it: the creation of the pod; `request` and `review` change what they name. */
+export function reviewOf(object: unknown, request: object = {}, review: object = {}): object {
+  return {
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    request: {
+      uid: "705ab4f5-6393-11e8-b7cc-42010a800002",
+      kind: { group: "", version: "v1", kind: "Pod" },
+      resource: { group: "", version: "v1", resource: "pods" },
+      operation: "CREATE",
+      namespace: "shop",
+      dryRun: false,
+      object,
+      ...request,
+    },
+    ...review,
+  };
+}
+
 export interface Question {
   readonly body: string | Buffer;
   readonly method?: string;

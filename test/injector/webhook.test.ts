@@ -5,7 +5,13 @@ import { type TestContext, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { applyJsonPatch, type JsonPatch } from "../../injector/json-patch.ts";
 import { eventually } from "../control/eventually.ts";
-import { type Answer, askHttp1, askHttp2, startFixture } from "./injector-fixture.ts";
+import {
+  type Answer,
+  askHttp1,
+  askHttp2,
+  reviewOf as createReview,
+  startFixture,
+} from "./injector-fixture.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -31,22 +37,8 @@ function podOf(spec: Fields = {}, metadata: Fields = {}): Fields {
   };
 }
 
-function reviewOf(object: unknown, request: Fields = {}, review: Fields = {}): string {
-  return JSON.stringify({
-    apiVersion: "admission.k8s.io/v1",
-    kind: "AdmissionReview",
-    request: {
-      uid: "705ab4f5-6393-11e8-b7cc-42010a800002",
-      kind: { group: "", version: "v1", kind: "Pod" },
-      resource: { group: "", version: "v1", resource: "pods" },
-      operation: "CREATE",
-      namespace: "shop",
-      dryRun: false,
-      object,
-      ...request,
-    },
-    ...review,
-  });
+function reviewOf(...about: Parameters<typeof createReview>): string {
+  return JSON.stringify(createReview(...about));
 }
 
 function responseOf(answer: Answer): Response {
