@@ -16,10 +16,11 @@ await runProgram(process, {
     REMORA_INBOUND_PROTOCOLS: [...config.REMORA_INBOUND_PROTOCOLS],
     REMORA_PROBES: [...config.REMORA_PROBES.keys()],
   }),
-  async start(config, log, closeWith) {
+  async start(config, log, closeWith, lostLogLines) {
     const proxy = await startProxy(config, {
       clock: systemClock,
       log,
+      lostLogLines,
       originalDestination: originalDestinationOf,
     });
     closeWith(() => proxy.drain());

@@ -1,11 +1,12 @@
-/** JSON log lines by pino, written synchronously: a worker thread would cost a sidecar more memory than it saves time. */
-import { destination, type Level, type Logger, pino } from "pino";
+/** JSON log lines by pino, written in place: a worker thread would cost a sidecar more memory than it saves time. */
+import { type Level, type Logger, pino } from "pino";
+import type { LogOutput } from "./log-output.ts";
 
 export type Log = Logger;
 export const logLevels: readonly Level[] = ["fatal", "error", "warn", "info", "debug", "trace"];
 
-/** A logger on standard output whose lines carry the program's name. */
-export function createLog(program: string, level: string): Log {
+/** A logger whose lines carry the program's name. */
+export function createLog(program: string, level: string, output: LogOutput): Log {
   return pino(
     {
       level,
@@ -13,6 +14,6 @@ export function createLog(program: string, level: string): Log {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination({ fd: 1, sync: true }),
+    output,
   );
 }

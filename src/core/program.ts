@@ -1,6 +1,7 @@
 /** How a program of the mesh begins and ends: its settings, the first and the last line of its log, signals, exit codes. */
 import { ConfigError } from "./config-table.ts";
 import { createLog, type Log } from "./log.ts";
+import { openLogOutput } from "./log-output.ts";
 
 /** What of the process a program touches; only `src/bin` has it to give. */
 export interface ProgramHost {
@@ -19,16 +20,18 @@ export interface Program<Config> {
   readonly describe?: (config: Config) => object;
   /**
    * Resolves with what is worth a line when the program does its work. Whatever must be ended in order is handed to
-   * `closeWith` as soon as it is there; a signal before that ends the process at once.
+   * `closeWith` as soon as it is there; a signal before that ends the process at once. `lostLogLines` is for a metric.
    */
   readonly start: (
     config: Config,
     log: Log,
     closeWith: (close: () => Promise<void>) => void,
+    lostLogLines: () => number,
   ) => Promise<object>;
 }
 
 const usageError = 64; // EX_USAGE
+const standardOutput = 1;
 
 /** Runs until a signal; exits with 0 after an orderly end, 1 when it cannot start or end, 64 when a setting is wrong. */
 export async function runProgram<Config>(
@@ -37,7 +40,8 @@ export async function runProgram<Config>(
 ): Promise<void> {
   const config = readConfig(host, program);
   if (config === undefined) return;
-  const log = createLog(program.name, program.logLevelOf(config));
+  const output = openLogOutput(standardOutput);
+  const log = createLog(program.name, program.logLevelOf(config), output);
   log.info({ config: program.describe?.(config) ?? config }, "starting");
   let close = async (): Promise<void> => undefined;
   let draining = false;
@@ -60,9 +64,8 @@ export async function runProgram<Config>(
   host.once("SIGTERM", stop);
   host.once("SIGINT", stop);
   try {
-    const facts = await program.start(config, log, (next) => {
-      close = next;
-    });
+    const closeWith = (next: typeof close): void => void (close = next);
+    const facts = await program.start(config, log, closeWith, () => output.lost);
     log.info(facts, "ready");
   } catch (error) {
     // What is torn down while it starts may well fail.

@@ -37,6 +37,7 @@ import type { Workload } from "./workload.ts";
 export interface ProxyPlatform {
   readonly clock: Clock;
   readonly log: Log;
+  readonly lostLogLines: () => number;
   readonly originalDestination: (socket: Socket) => SocketAddress | undefined;
 }
 
@@ -70,7 +71,7 @@ export async function startProxy(
     ...discovery.families,
     ...connectionFamilies(wires, () => dataPath?.upstreams.connections ?? 0),
     shedFamily(overload),
-    ...processFamilies(credentials, lateness),
+    ...processFamilies(credentials, lateness, platform.lostLogLines),
   ]);
   const probes = config.REMORA_PROBES;
   const probe: Parameters<typeof statusPages>[0]["probe"] = async (asked) =>
@@ -298,8 +299,18 @@ function connectionFamilies(wires: WireContext, pooled: () => number): MetricFam
   ];
 }
 
-function processFamilies(credentials: Credentials, lateness: () => number): MetricFamily[] {
+function processFamilies(
+  credentials: Credentials,
+  lateness: () => number,
+  lostLogLines: () => number,
+): MetricFamily[] {
   return [
+    computed(
+      "remora_log_lines_lost_total",
+      "Log lines that nobody took: the disk is full, or the reader of the pipe is slow or gone",
+      () => [{ labels: {}, value: lostLogLines() }],
+      "counter",
+    ),
     createComputedGauge(
       "remora_certificate_expiry_timestamp_seconds",
       "When the certificate in use ends",

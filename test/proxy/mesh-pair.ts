@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { noPolicySnapshot, type PolicySnapshot } from "../../src/api/authorization.ts";
 import type { SocketAddress } from "../../src/core/address.ts";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
+import type { Log } from "../../src/core/log.ts";
 import { formatSpiffeId, type SpiffeId } from "../../src/core/spiffe-id.ts";
 import { createWatch, type WatchSource } from "../../src/core/watch.ts";
 import type { WorkloadTls } from "../../src/credentials/credentials.ts";
@@ -114,6 +115,8 @@ export interface TestPodOptions {
   readonly inboundProtocols?: ReadonlyMap<number, AppProtocol>;
   /** What the pod's second-by-second work goes by; the real clock when there is none. */
   readonly clock?: Clock;
+  /** Gets the access log as well. */
+  readonly log?: Log;
 }
 
 export const openPolicies: PolicySnapshot = {
@@ -132,6 +135,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
   const families = createDataPathFamilies();
   const wires = createWireContext();
   const pod = { origDst: { ip: "", port: 0 }, inboundDst: { ip: "", port: 0 } };
+  const { log } = options;
   const dataPath = await startDataPath({
     workload: {
       namespace: "test",
@@ -142,14 +146,15 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
       discovery: discoveryOf(destinations),
       tls: () => tls.current(),
       meters: createMeters(families),
-      accessLog: (entry) => void accessLog.push(entry),
+      accessLog: (entry) =>
+        log === undefined ? void accessLog.push(entry) : log.info({ access: entry }, "access"),
       inboundProtocols: options.inboundProtocols ?? new Map(),
       isOpaquePort: () => false,
     },
     trustDomain,
     tls,
     wires,
-    log: pino({ level: "silent" }),
+    log: log ?? pino({ level: "silent" }),
     originalDestination: (socket) => (socket.localPort === 15001 ? pod.origDst : pod.inboundDst),
     outboundHosts: [ip],
     inboundHost: ip,

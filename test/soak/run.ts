@@ -18,11 +18,19 @@ const warmUp = 0.25;
 const bounds = { memory: Number.POSITIVE_INFINITY, descriptors: 4, timers: 4 } as const;
 type Watched = keyof typeof bounds;
 
-/** By how much more memory a sidecar may have after the soak than after a minute of the same load, both quiet. */
-const settledBound = 4 * 1024 * 1024;
-const shortLoadMillis = 60_000;
+/** The load is paused after each, so that what stays in a quiet sidecar is seen to level out or to rise. */
+const stretches = 4;
+/** By how much more memory a quiet sidecar may have after the last stretch than after the first. */
+const settledBound = 3 * 1024 * 1024;
 /** Twenty seconds after a burst the sidecar gives its memory back. */
 const quietMillis = 30_000;
+
+/** What test/apps/steady.ts tells. */
+interface Load {
+  readonly requests: number;
+  readonly echoes: number;
+  readonly errors: number;
+}
 
 interface Sidecar {
   readonly name: string;
@@ -43,40 +51,56 @@ try {
 
 async function soak(): Promise<void> {
   const sidecars = await Promise.all(["client", "tcp", "grpc"].map((name) => findSidecar(name)));
-  await runLoad(shortLoadMillis);
-  const before = await settle(sidecars);
   const millis = minutes * 60_000;
-  const load = runLoad(millis);
   const state = { over: false, replaced: 0 };
-  void load.finally(() => (state.over = true));
+  const sampling = keepSampling(sidecars, state);
   const churn = keepReplacing(state);
-  const began = performance.now();
-  while (performance.now() - began < millis - sampleMillis && !state.over) {
-    await pause(sampleMillis);
-    const seconds = (performance.now() - began) / 1_000;
-    for (const sidecar of sidecars) await sample(sidecar, seconds);
+  const quiet: number[][] = [];
+  const loads: Load[] = [];
+  try {
+    for (let stretch = 0; stretch < stretches; stretch += 1) {
+      loads.push(await runLoad(millis / stretches));
+      quiet.push(await settle(sidecars));
+    }
+  } finally {
+    state.over = true;
+    await Promise.all([churn, sampling]);
   }
-  const result = await load;
-  await churn;
-  const after = await settle(sidecars);
-  const problems = report(sidecars, result, state.replaced);
+  process.stdout.write(`${minutes} minutes, ${state.replaced} pods replaced\n`);
+  const problems = [...reportLoads(loads), ...report(sidecars)];
   for (const [at, { name }] of sidecars.entries()) {
-    const grown = (after[at] ?? 0) - (before[at] ?? 0);
-    const line = `${name}: ${after[at]} bytes when quiet, ${grown} more than after a minute`;
+    const series = quiet.map((stretch) => stretch[at] ?? 0);
+    const line = `${name}: ${series.map(mebibytes).join(", ")} MiB when quiet`;
     process.stdout.write(`${line}\n`);
-    if (grown > settledBound) problems.push(line);
+    if ((series.at(-1) ?? 0) - (series[0] ?? 0) > settledBound) problems.push(line);
   }
   for (const problem of problems) process.stderr.write(`${problem}\n`);
   process.exitCode = problems.length === 0 ? 0 : 1;
 }
 
+function mebibytes(bytes: number): string {
+  return (bytes / (1024 * 1024)).toFixed(1);
+}
+
+async function keepSampling(
+  sidecars: readonly Sidecar[],
+  state: { readonly over: boolean },
+): Promise<void> {
+  const began = performance.now();
+  while (!state.over) {
+    const seconds = (performance.now() - began) / 1_000;
+    for (const sidecar of sidecars) await sample(sidecar, seconds);
+    await pause(sampleMillis);
+  }
+}
+
 /** Gives the load's own line. A bulk transfer at its end makes every sidecar busy once, so that it tidies up later. */
-async function runLoad(millis: number): Promise<string> {
+async function runLoad(millis: number): Promise<Load> {
   const targets = ["--http", "http://http/", "--grpc", "grpc:9090", "--tcp", "tcp:7000"];
   const command = ["node", "test/apps/steady.ts", ...targets, "--for", millis];
   const { text } = await mesh.exec("deploy/client", command, { timeoutMillis: millis + 120_000 });
   await mesh.question("deploy/client", "tcp-client.ts", "download", "tcp", 7003, 300_000_000);
-  return text.trim().split("\n").at(-1) ?? "";
+  return JSON.parse(text.trim().split("\n").at(-1) ?? "") as Load;
 }
 
 /** Private memory of each, when nothing was asked of them for a while. */
@@ -128,11 +152,17 @@ async function replacePod(): Promise<boolean> {
   return true;
 }
 
+/** Prints what was asked and gives what must not be. */
+function reportLoads(loads: readonly Load[]): string[] {
+  const requests = loads.reduce((sum, load) => sum + load.requests, 0);
+  const echoes = loads.reduce((sum, load) => sum + load.echoes, 0);
+  process.stdout.write(`${requests} requests and ${echoes} echoes of TCP\n`);
+  return loads.filter(({ errors }) => errors > 0).map((load) => JSON.stringify(load));
+}
+
 /** Prints what was seen and gives what must not be. */
-function report(sidecars: readonly Sidecar[], load: string, replaced: number): string[] {
+function report(sidecars: readonly Sidecar[]): string[] {
   const problems: string[] = [];
-  process.stdout.write(`${minutes} minutes, ${replaced} pods replaced, load: ${load}\n`);
-  if ((JSON.parse(load) as { errors: number }).errors > 0) problems.push("the load saw errors");
   for (const { name, series } of sidecars) {
     for (const [what, bound] of Object.entries(bounds) as [Watched, number][]) {
       const { rise, mean, samples } = trendOf(series[what], minutes * 60 * warmUp);
