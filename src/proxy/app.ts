@@ -243,8 +243,9 @@ function servePage(socket: Socket, pages: Pages, wires: WireContext): void {
 function watchOverload(readiness: Readiness, log: Log): Overload {
   let relieved = (): void => {};
   return createOverload((shedding) => {
-    log.warn({ shedding }, shedding ? "short of memory, refusing new work" : "memory is enough");
-    if (shedding) relieved = readiness.require("memory");
+    const short = "short of memory or descriptors, refusing new work";
+    log.warn({ shedding }, shedding ? short : "memory and descriptors are enough");
+    if (shedding) relieved = readiness.require("memory and descriptors");
     else relieved();
   });
 }
@@ -252,7 +253,7 @@ function watchOverload(readiness: Readiness, log: Log): Overload {
 function shedFamily({ shed }: Overload): MetricFamily {
   return computed(
     "remora_load_shed_total",
-    "What was refused or closed for want of memory",
+    "What was refused or closed for want of memory or descriptors",
     () => Object.entries(shed).map(([what, value]) => ({ labels: { what }, value })),
     "counter",
   );

@@ -11,12 +11,13 @@ const heapLimit = 100 * newConnectionBytes;
 
 /** A process whose memory is what the test says, some of it garbage. */
 function scene() {
-  const process = { live: 0.3, garbage: 0, container: 0, collections: 0 };
+  const process = { live: 0.3, garbage: 0, container: 0, collections: 0, descriptors: 1e6 };
   const changes: boolean[] = [];
   const overload = createOverload((shedding) => changes.push(shedding), {
     heap: () => process.live + process.garbage,
     memory: () => process.container,
     heapLimit,
+    descriptorLimit: () => process.descriptors,
     collect() {
       process.collections += 1;
       process.garbage = 0;
@@ -52,6 +53,7 @@ test("what the container has left is read anew in each tick, not for each connec
     heapLimit,
     memory,
     collect: () => {},
+    descriptorLimit: () => 1e6,
   });
   overload.admitConnection();
   overload.tick(new Set());
@@ -98,6 +100,20 @@ test("a burst is refused before its connections have taken their memory, and the
   assert.equal(dial(), true);
   for (const wire of Array.from(wires)) wires.delete(wire);
   assert.ok(Array.from({ length: 1_000 }, () => overload.admitConnection()).every(Boolean));
+});
+
+test("short of descriptors, new connections are refused and idle ones closed, and requests go on", () => {
+  const { process, overload, changes } = scene();
+  process.descriptors = 10;
+  const wires = new Set(Array.from({ length: 9 }, () => idleWire(0).wire));
+  overload.tick(wires);
+  assert.equal(overload.admitConnection(), false);
+  assert.equal(overload.admitExchange(100), true);
+  for (let tick = 0; tick < idleTicks; tick += 1) overload.tick(wires);
+  assert.equal(overload.shed.idle, 5);
+  for (const wire of Array.from(wires).slice(0, 2)) wires.delete(wire);
+  assert.equal(overload.admitConnection(), true);
+  assert.deepEqual(changes, [true, false]);
 });
 
 test("a full heap refuses every request", () => {

@@ -1,7 +1,8 @@
-/** Load shed: near the end of the memory that the sidecar may have, new work is refused so that the rest lives on. */
+/** Load shed: near the end of the memory or the descriptors that the sidecar may have, new work is refused so that the rest lives on. */
 import { getHeapStatistics } from "node:v8";
 import type { Reset } from "../../protocol/exchange.ts";
 import { openContainerMemory } from "./container-memory.ts";
+import { readDescriptorLimit } from "./descriptor-limit.ts";
 import type { Wire } from "./wire.ts";
 
 export interface OverloadLimits {
@@ -14,6 +15,11 @@ export interface OverloadLimits {
   readonly fullShare: number;
   /** The same as `heapShare` for the container's memory, where it has a limit. Default 0.9: the kernel kills above. */
   readonly memoryShare: number;
+  /**
+   * Share of the descriptors above which new connections are refused and idle ones closed. Default 0.8: the rest is for the
+   * upstreams of those that are open, and for files.
+   */
+  readonly descriptorShare: number;
   /** Requests that a connection may have open while load is shed. Default 4: one HTTP/1 client never notices. */
   readonly exchangesWhileShedding: number;
   /** Shedding ends below this part of a share. Default 0.9, so that it does not end and begin all the time. */
@@ -37,6 +43,7 @@ export const defaultOverloadLimits: OverloadLimits = {
   heapShare: 0.75,
   fullShare: 0.9,
   memoryShare: 0.9,
+  descriptorShare: 0.8,
   exchangesWhileShedding: 4,
   relief: 0.9,
   exchangesPerLook: 32,
@@ -55,6 +62,8 @@ export interface MemorySource {
   /** Of the container's memory; 0 when it has no limit. Only `fresh` is it surely what it is now. */
   memory(fresh: boolean): number;
   collect(): void;
+  /** How many descriptors the process may have now; undefined when that cannot be seen. */
+  descriptorLimit(): number | undefined;
 }
 
 export interface Overload {
@@ -72,11 +81,11 @@ export interface Overload {
 const closedForRoom: Reset = {
   code: "overloaded",
   http2Code: 0xb,
-  detail: "idle connection closed for want of memory",
+  detail: "idle connection closed for want of memory or descriptors",
   unprocessed: true,
 };
 
-/** `onChange` hears when shedding begins and ends. */
+/** `onChange` hears when new work begins to be refused, and when that ends. */
 export function createOverload(
   onChange: (shedding: boolean) => void = () => {},
   source: MemorySource = processMemory(),
@@ -90,6 +99,10 @@ export function createOverload(
   let exchanges = 0;
   let open: { readonly size: number } = { size: 0 };
   let openAtTick = 0;
+  let descriptors = Number.POSITIVE_INFINITY;
+  /** Short of descriptors: requests on connections that are open need few or none of them. */
+  let crowded = false;
+  let told = false;
   const isAbove = (share: number, limit: number): boolean =>
     share > (shedding ? limit * limits.relief : limit);
   const isHeapFull = (): boolean => {
@@ -103,12 +116,17 @@ export function createOverload(
   /** Of the heap, for what young connections have not taken yet. */
   const reserved = (): number =>
     (Math.max(0, open.size - openAtTick) * limits.newConnectionBytes) / source.heapLimit;
+  const isCrowded = (): boolean =>
+    open.size > descriptors * limits.descriptorShare * (crowded ? limits.relief : 1);
+  const tell = (): void => {
+    if (told === (shedding || crowded)) return;
+    told = !told;
+    onChange(told);
+  };
   const look = (fresh: boolean): void => {
-    const now = isHeapFull() || isAbove(source.memory(fresh), limits.memoryShare);
-    full = now && source.heap() > limits.fullShare;
-    if (now === shedding) return;
-    shedding = now;
-    onChange(now);
+    shedding = isHeapFull() || isAbove(source.memory(fresh), limits.memoryShare);
+    full = shedding && source.heap() > limits.fullShare;
+    tell();
   };
   return {
     get shedding() {
@@ -117,7 +135,9 @@ export function createOverload(
     shed,
     admitConnection() {
       if (!shedding) look(false);
-      const admitted = !shedding && source.heap() + reserved() <= limits.heapShare;
+      crowded = isCrowded();
+      tell();
+      const admitted = !shedding && !crowded && source.heap() + reserved() <= limits.heapShare;
       if (!admitted) shed.connection += 1;
       return admitted;
     },
@@ -132,8 +152,10 @@ export function createOverload(
       ticksSinceCollection += 1;
       open = wires;
       openAtTick = wires.size;
+      descriptors = source.descriptorLimit() ?? descriptors;
+      crowded = isCrowded();
       look(true);
-      if (shedding) shed.idle += idle.closeSome(wires, limits);
+      if (told) shed.idle += idle.closeSome(wires, limits);
       else idle.forget();
     },
   };
@@ -186,5 +208,6 @@ function processMemory(): MemorySource {
       return share;
     },
     collect: () => globalThis.gc?.(),
+    descriptorLimit: readDescriptorLimit,
   };
 }
