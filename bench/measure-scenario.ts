@@ -59,7 +59,7 @@ export async function measureScenario(
           `${scenario.name}, round ${round + 1} of ${place.rounds}: ${one.peer.name}`,
         );
         try {
-          const sample = await measureOnce(scenario, one, place, round);
+          const sample = await measureOnce(scenario, one, place);
           measurements.push({ scenario: scenario.name, peer: one.peer.name, round, sample });
         } catch (error) {
           failed(one.peer, round, error);
@@ -87,15 +87,14 @@ async function contender(scenario: Scenario, peer: Peer, place: Place): Promise<
   }
 }
 
-async function measureOnce(scenario: Scenario, one: Contender, place: Place, round: number) {
+async function measureOnce(scenario: Scenario, one: Contender, place: Place) {
   const { site, peer } = one;
   const pair = one.pair ?? (await peer.start(site, scenario.traffic));
   const first = one.pair === undefined;
   if (scenario.pair === "kept") one.pair = pair;
   try {
     if (first && scenario.pair === "kept") await check(scenario, site, pair);
-    const longest = round === 0 ? firstWarmUpSeconds : laterWarmUpSeconds;
-    const warmUpSeconds = Math.min(longest, place.seconds);
+    const warmUpSeconds = first ? firstWarmUpSeconds : laterWarmUpSeconds;
     const sample = await scenario.measure({ site, pair, seconds: place.seconds, warmUpSeconds });
     if (proxies(pair).some((program) => !program.alive())) throw new Error("the figures are void");
     return sample;

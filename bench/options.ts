@@ -40,12 +40,14 @@ export function parseOptions(argv: readonly string[]): BenchOptions | "list" {
     },
   });
   if (values.list) return "list";
-  const scenarios = values.quick ? quickScenarios() : chooseScenarios(positionals);
+  const named = values.peers ?? (values.quick ? quickPeers : undefined);
+  const wanted = named === undefined ? () => true : peersCalled(named);
+  const chosen = values.quick ? quickScenarios() : chooseScenarios(positionals);
   if (values.quick && positionals.length > 0)
     throw new Error("--quick chooses the scenarios itself");
   return {
-    scenarios,
-    peers: choosePeers(values.peers ?? (values.quick ? quickPeers : undefined)),
+    scenarios: chosen.flatMap((scenario) => narrow(scenario, wanted)),
+    peers: allPeers.filter(wanted),
     publish: values.publish,
     rounds: whole("--rounds", values.rounds),
     seconds: whole("--seconds", values.seconds ?? (values.quick ? "1" : "5")),
@@ -72,22 +74,30 @@ function matches(scenario: Scenario, name: string): boolean {
   return scenario.name === name || scenario.name.startsWith(`${name}-`);
 }
 
-function choosePeers(text: string | undefined): readonly Peer[] {
-  if (text === undefined) return allPeers;
+/** A scenario that brings peers of its own is left out when none of them is wanted. */
+function narrow(scenario: Scenario, wanted: (peer: Peer) => boolean): Scenario[] {
+  if (scenario.peers === undefined) return [scenario];
+  const peers = scenario.peers.filter(wanted);
+  return peers.length === 0 ? [] : [{ ...scenario, peers }];
+}
+
+function peersCalled(text: string): (peer: Peer) => boolean {
   const names = text.split(",").filter(Boolean);
+  const known = [...allPeers, ...allScenarios.flatMap(({ peers = [] }) => peers)];
   for (const name of names) {
-    if (!allPeers.some((peer) => peer.name === name || peer.name.startsWith(`${name}-`)))
-      throw new Error(`no peer is called ${name}; there are ${list(allPeers)}`);
+    if (!known.some((peer) => peer.name === name || isFamily(peer.name, name)))
+      throw new Error(`no peer is called ${name}; there are ${list([...new Set(known)])}`);
   }
+  // A family whose members are named too means only the one of that very name.
+  const families = names.filter((name) => !names.some((other) => isFamily(other, name)));
   // Latencies are told against the direct connection, so it always takes part.
-  const wanted = (peer: Peer) =>
-    peer.name === "direct" || names.some((name) => peer.name === name || isFamily(peer, name));
-  return allPeers.filter(wanted);
+  return ({ name }) =>
+    name === "direct" || names.includes(name) || families.some((family) => isFamily(name, family));
 }
 
 /** `envoy` asks for envoy-full too, `haproxy` for its three, but `node-http` not for node-http2. */
-function isFamily(peer: Peer, name: string): boolean {
-  return peer.name.startsWith(`${name}-`);
+function isFamily(name: string, family: string): boolean {
+  return name.startsWith(`${family}-`);
 }
 
 function whole(option: string, text: string): number {

@@ -1,6 +1,6 @@
 /** Starts the two proxies of a pair, each on its side, and waits until both accept. */
 import type { Pair } from "../peer.ts";
-import { type LaunchOptions, launch } from "../site/launch.ts";
+import { type LaunchOptions, launch, type RunningProgram } from "../site/launch.ts";
 import { startToReady, startWaiting } from "../site/ready.ts";
 import type { Site } from "../site/site.ts";
 
@@ -29,36 +29,32 @@ export async function startPair(site: Site, commands: PairCommands): Promise<Pai
     host: "127.0.0.1",
     port: meshPort,
   };
-  const waits = [await startWaiting(atInbound), await startWaiting(atOutbound)];
   const options = (namespace: string): LaunchOptions => ({ namespace, core: site.cores.proxies });
-  const inbound = launch(
-    `${commands.name} inbound`,
-    commands.inbound,
-    options(site.serverNamespace),
-  );
-  const running = [inbound];
+  const running: RunningProgram[] = [];
   const stop = async () => {
     await Promise.all(running.map((program) => program.stop()));
   };
   try {
     // One after the other: they share a core, and a pod starts one.
-    const inboundReady = await startToReady([inbound], waits.slice(0, 1));
-    const outbound = launch(
-      `${commands.name} outbound`,
-      commands.outbound,
-      options(site.clientNamespace),
-    );
-    running.push(outbound);
-    const ready = Math.max(inboundReady, await startToReady([outbound], waits.slice(1)));
+    const ready: number[] = [];
+    for (const [side, at] of [
+      ["inbound", atInbound],
+      ["outbound", atOutbound],
+    ] as const) {
+      const wait = await startWaiting(at);
+      const program = launch(`${commands.name} ${side}`, commands[side], options(at.namespace));
+      running.push(program);
+      ready.push(await startToReady([program], [wait]));
+    }
     const target = { host: "127.0.0.1", port: outboundPort };
     const { key, certificate } = site.certificates.client;
     const meshClient = { host: site.serverAddress, port: meshPort, key, chain: certificate };
     return {
       target,
-      outbound: [outbound],
-      inbound: [inbound],
+      outbound: running.slice(1),
+      inbound: running.slice(0, 1),
       meshClient,
-      startToReady: ready,
+      startToReady: Math.max(...ready),
       stop,
     };
   } catch (error) {

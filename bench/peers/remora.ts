@@ -8,9 +8,11 @@ import { launch, type RunningProgram, runInside } from "../site/launch.ts";
 import { startToReady, startWaiting } from "../site/ready.ts";
 import type { Site } from "../site/site.ts";
 import { meshPort } from "./pair.ts";
-import { type BenchMesh, createBenchMesh, type Sidecar, serviceAddress } from "./remora-mesh.ts";
+import { type BenchMesh, createBenchMesh, type Sidecar } from "./remora-mesh.ts";
+import { crowdAddress, crowdNetwork, serviceAddress } from "./remora-objects.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
+const getProgram = new URL("../programs/get.ts", import.meta.url).pathname;
 const proxyUid = 15_008;
 
 /** What a sidecar is given beyond its defaults, to see what it costs. */
@@ -20,6 +22,10 @@ export interface Features {
   readonly rules?: number;
   /** Other Services in the mesh, with one pod each. */
   readonly services?: number;
+  /** Endpoints of one other Service that the client's sidecar has asked for. */
+  readonly endpoints?: number;
+  /** Prometheus asks both sidecars for their metrics once a second, fifteen times as often as most. */
+  readonly scraped?: boolean;
 }
 
 export const remora: Peer = createRemora(
@@ -30,11 +36,21 @@ export const remora: Peer = createRemora(
 
 /** Take part in the scenarios of their own only: they are compared with `remora`. */
 export const remoraFeatures: readonly Peer[] = [
-  createRemora("remora-log", "with an access log", { accessLog: true }),
-  createRemora("remora-rules-1", "with one rule", { rules: 1 }),
-  createRemora("remora-rules-100", "with a policy of 100 rules", { rules: 100 }),
-  createRemora("remora-rules-10000", "with a policy of 10,000 rules", { rules: 10_000 }),
-  createRemora("remora-services-10000", "in a mesh of 10,000 Services", { services: 10_000 }),
+  createRemora("remora-log", "with an access log into a file", { accessLog: true }),
+  createRemora("remora-scraped", "its metrics fetched once a second", { scraped: true }),
+  ...[1, 10, 100, 10_000].map((rules) =>
+    createRemora(`remora-rules-${rules}`, `with policies of ${rules} rules`, { rules }),
+  ),
+  ...[10, 10_000].map((services) =>
+    createRemora(`remora-services-${services}`, `in a mesh of ${services} other Services`, {
+      services,
+    }),
+  ),
+  ...[10, 10_000].map((endpoints) =>
+    createRemora(`remora-endpoints-${endpoints}`, `knows a Service of ${endpoints} endpoints`, {
+      endpoints,
+    }),
+  ),
 ];
 
 function createRemora(name: string, what: string, features: Features): Peer {
@@ -81,20 +97,24 @@ async function start(site: Site, traffic: Traffic, features: Features) {
       running.push(await startPlane(site, mesh, name));
     await redirect(site, mesh.client);
     await redirect(site, mesh.server);
-    const waits = [await waitForReady(site, mesh.server), await waitForReady(site, mesh.client)];
     // One after the other: they share a core, and a pod starts one.
-    const inbound = startSidecar(site, mesh.server);
-    running.push(inbound);
-    const inboundReady = await startToReady([inbound], waits.slice(0, 1));
-    const outbound = startSidecar(site, mesh.client);
-    running.push(outbound);
-    const ready = Math.max(inboundReady, await startToReady([outbound], waits.slice(1)));
+    const ready: number[] = [];
+    const sidecars: RunningProgram[] = [];
+    for (const sidecar of [mesh.server, mesh.client]) {
+      const wait = await waitForReady(site, sidecar);
+      const program = startSidecar(site, sidecar, features);
+      running.push(program);
+      sidecars.push(program);
+      ready.push(await startToReady([program], [wait]));
+    }
+    if (features.endpoints !== undefined) await meetCrowd(site);
+    if (features.scraped === true) running.push(...scrapers(site));
     return {
       target: { host: serviceAddress, port: 80 },
-      outbound: [outbound],
-      inbound: [inbound],
+      outbound: sidecars.slice(1),
+      inbound: sidecars.slice(0, 1),
       meshClient: await createMeshClient(site, folder),
-      startToReady: ready,
+      startToReady: Math.max(...ready),
       stop,
     };
   } catch (error) {
@@ -139,14 +159,39 @@ function waitForReady(site: Site, sidecar: Sidecar): Promise<() => Promise<bigin
   return startWaiting({ ...place, host: "127.0.0.1", port: 15_020, path: "/ready" });
 }
 
-function startSidecar(site: Site, sidecar: Sidecar): RunningProgram {
+function startSidecar(site: Site, sidecar: Sidecar, features: Features): RunningProgram {
   const place = {
     namespace: sidecar.namespace,
     core: site.cores.proxies,
     env: { ...sidecarEnvironment, ...sidecar.env },
+    // To where Envoy writes its own; through the bench's pipes it would cost the load generator's core.
+    ...(features.accessLog === true ? { stdout: `${site.folder}/${sidecar.name}.log` } : {}),
   };
   const command = [process.execPath, ...sidecarNodeFlags, bundle("proxy")];
   return launch(`remora ${sidecar.name}`, command, { ...place, user: proxyUid });
+}
+
+/** One request is enough: what was asked for is kept up to date. It fails, since there is nobody, and fast. */
+async function meetCrowd(site: Site): Promise<void> {
+  await run("ip", [
+    "-n",
+    site.clientNamespace,
+    "route",
+    "replace",
+    "unreachable",
+    `${crowdNetwork}.0.0/16`,
+  ]);
+  const place = { namespace: site.clientNamespace, core: site.cores.load };
+  const url = `http://${crowdAddress}/`;
+  const status = await runInside("the first call", [process.execPath, getProgram, url, "1"], place);
+  if (!status.startsWith("5")) throw new Error(`nobody answered with ${status}`);
+}
+
+function scrapers(site: Site): RunningProgram[] {
+  return [site.serverNamespace, site.clientNamespace].map((namespace) => {
+    const command = [process.execPath, getProgram, "http://127.0.0.1:15020/metrics"];
+    return launch("scraper", command, { namespace, core: site.cores.load });
+  });
 }
 
 function bundle(program: string): string {

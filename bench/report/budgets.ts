@@ -27,6 +27,8 @@ export interface Verdict {
   readonly value: number | undefined;
   /** The other side of a ratio; beside a value, the best of the peers. */
   readonly compared?: { readonly peer: string; readonly value: number };
+  /** Requests that failed while it was measured: what is refused costs little, so no budget is kept with any. */
+  readonly errors: number;
   readonly passed: boolean | undefined;
 }
 
@@ -74,6 +76,9 @@ export const budgets: readonly Budget[] = [
   value("memory above idle a minute after a burst", "memory-burst", "memoryAboveIdle", 5),
   value("start to ready, certificate included", "idle", "startToReady", 150),
   growth("policy rules", "rules", "cpuPerRequest"),
+  growth("Services in the mesh", "services", "cpuPerRequest"),
+  // The picker works on the client's side; the other side never hears of endpoints.
+  growth("endpoints of a Service", "endpoints", "cpuOutbound"),
 ];
 
 /** One verdict per budget whose scenario ran; `passed` is undefined when a figure is missing. */
@@ -85,15 +90,27 @@ export function judge(results: Results, peer: string): Verdict[] {
 }
 
 function verdict(results: Results, peer: string, budget: Budget): Verdict {
+  const { limit, scenario } = budget;
+  const judged = limit.kind === "growth" ? limit.to : peer;
+  const errors = summaryOf(results, scenario, judged, "errors")?.median ?? 0;
+  const found = compare(results, peer, budget);
+  const passed = errors > 0 && found.passed !== undefined ? false : found.passed;
+  return { ...found, budget, errors, passed };
+}
+
+function compare(
+  results: Results,
+  peer: string,
+  budget: Budget,
+): Pick<Verdict, "value" | "compared" | "passed"> {
   const median = (name: string) => summaryOf(results, budget.scenario, name, budget.metric)?.median;
   const { limit } = budget;
   const own = median(limit.kind === "growth" ? limit.to : peer);
-  const unknown: Verdict = { budget, value: own, passed: undefined };
+  const unknown = { value: own, passed: undefined };
   if (own === undefined) return unknown;
   if (limit.kind === "value") {
     const beside = bestOf(others(results, peer), median, metrics[budget.metric].better);
     return {
-      budget,
       value: own,
       ...(beside === undefined ? {} : { compared: beside }),
       passed: own <= limit.atMost,
@@ -103,14 +120,14 @@ function verdict(results: Results, peer: string, budget: Budget): Verdict {
     const direct = median("direct");
     if (direct === undefined) return unknown;
     const added = (own - direct) / 2;
-    return { budget, value: added, passed: added <= limit.atMost };
+    return { value: added, passed: added <= limit.atMost };
   }
   const against = limit.kind === "growth" ? [limit.from] : limit.against;
   const compared = bestOf(against, median, metrics[budget.metric].better);
   if (compared === undefined) return unknown;
   const ratio = own / compared.value;
   const passed = "atLeast" in limit ? ratio >= limit.atLeast : ratio <= limit.atMost;
-  return { budget, value: own, compared, passed };
+  return { value: own, compared, passed };
 }
 
 function bestOf(

@@ -74,15 +74,19 @@ export function figureOf({ budget, value, compared }: Verdict): string {
   return `${(value / compared.value).toFixed(2)}x`;
 }
 
+export function failed({ errors }: Verdict): string {
+  return errors > 0 ? `, ${errors.toFixed(0)} errors` : "";
+}
+
 /** The same with the figures behind it, and with the peer beside it. */
 function found(verdict: Verdict): string {
   const { budget, value, compared } = verdict;
   const own = figureOf(verdict);
-  if (value === undefined || compared === undefined) return own;
+  if (value === undefined || compared === undefined) return `${own}${failed(verdict)}`;
   const { unit, digits } = metrics[budget.metric];
   const other = `${compared.peer} ${compared.value.toFixed(digits)}`;
-  if (budget.limit.kind === "value") return `${own} (${other})`;
-  return `${own} (${value.toFixed(digits)} ${unit}; ${other})`;
+  if (budget.limit.kind === "value") return `${own} (${other})${failed(verdict)}`;
+  return `${own} (${value.toFixed(digits)} ${unit}; ${other})${failed(verdict)}`;
 }
 
 export function allowed({ budget }: Verdict): string {

@@ -1,6 +1,6 @@
 /** The sentences around the published table, all of them made from the figures. */
 import { judge } from "./budgets.ts";
-import { allowed, figureOf } from "./markdown.ts";
+import { allowed, failed, figureOf } from "./markdown.ts";
 import type { Results } from "./results.ts";
 
 /** One row in which another is better. */
@@ -43,7 +43,7 @@ export function missedBudgets(results: Results): string {
   const lines = Array.from(kinds, ([what, verdicts]) => {
     const where = verdicts.map(
       (verdict) =>
-        `${figureOf(verdict)} in \`${verdict.budget.scenario}\` (allowed ${allowed(verdict)})`,
+        `${figureOf(verdict)}${failed(verdict)} in \`${verdict.budget.scenario}\` (allowed ${allowed(verdict)})`,
     );
     return `- ${what}: ${where.join(", ")}`;
   });

@@ -1,7 +1,7 @@
 /** What a sidecar holds: idle, with a thousand connections, under load, and a while after a burst. */
 import { type PacedRun, startPaced } from "../load/paced.ts";
 import { wrk } from "../load/wrk.ts";
-import { privateMegabytes } from "../measure/memory.ts";
+import { largestMegabytes, privateMegabytes } from "../measure/memory.ts";
 import type { Sample } from "../measure/metric.ts";
 import type { Pair } from "../peer.ts";
 import type { Scenario, Subject } from "../scenario.ts";
@@ -68,10 +68,10 @@ function idleConnections(count: number): Scenario {
 
 async function measureIdle(subject: Subject, count: number): Promise<Sample> {
   const first = await openQuietly(subject, firstConnections);
-  const warm = largest(subject.pair);
+  const warm = largestMegabytes(subject.pair);
   const rest = await openQuietly(subject, count);
   try {
-    const memoryMax = largest(subject.pair);
+    const memoryMax = largestMegabytes(subject.pair);
     const { errors } = await rest.result;
     return {
       memoryPerIdleConnection: ((memoryMax - warm) * 1_000) / count,
@@ -94,12 +94,12 @@ async function openQuietly(subject: Subject, count: number): Promise<PacedRun> {
 
 async function measureConnections(subject: Subject): Promise<Sample> {
   await sleep(settleMillis);
-  const idle = largest(subject.pair);
+  const idle = largestMegabytes(subject.pair);
   const run = startPaced(subject, { connections, rate, seconds: subject.seconds, delay: 2 });
   try {
     await run.opened;
     await sleep(1_000);
-    const open = largest(subject.pair);
+    const open = largestMegabytes(subject.pair);
     const { peak, value } = await whileSampling(subject.pair, run.result);
     return {
       memoryMax: open,
@@ -115,37 +115,32 @@ async function measureConnections(subject: Subject): Promise<Sample> {
 
 async function measureBurst(subject: Subject): Promise<Sample> {
   await sleep(settleMillis);
-  const idle = largest(subject.pair);
+  const idle = largestMegabytes(subject.pair);
   const { host, port } = subject.pair.target;
   const burst = { url: `http://${host}:${port}/10k`, connections: 256, seconds: subject.seconds };
   const { peak } = await whileSampling(subject.pair, wrk(subject.site, burst));
   await sleep(60_000);
-  const after = largest(subject.pair);
+  const after = largestMegabytes(subject.pair);
   return { memoryMax: after, memoryMaxLoaded: peak, memoryAboveIdle: after - idle };
 }
 
 async function whileSampling<T>(pair: Pair, work: Promise<T>): Promise<{ peak: number; value: T }> {
-  let peak = largest(pair);
+  let peak = largestMegabytes(pair);
   const timer = setInterval(() => {
-    peak = Math.max(peak, largest(pair));
+    peak = Math.max(peak, largestMegabytes(pair));
   }, 200);
   try {
-    return { value: await work, peak: Math.max(peak, largest(pair)) };
+    return { value: await work, peak: Math.max(peak, largestMegabytes(pair)) };
   } finally {
     clearInterval(timer);
   }
-}
-
-/** A pod holds one proxy that does both jobs; of the pair, the one with the harder job is the honest figure. */
-function largest(pair: Pair): number {
-  return Math.max(...[...pair.outbound, ...pair.inbound].map(({ pid }) => privateMegabytes(pid)));
 }
 
 function memory(pair: Pair): Sample {
   const of = (programs: Pair["outbound"]) =>
     programs.reduce((sum, { pid }) => sum + privateMegabytes(pid), 0);
   return {
-    memoryMax: largest(pair),
+    memoryMax: largestMegabytes(pair),
     memoryOutbound: of(pair.outbound),
     memoryInbound: of(pair.inbound),
   };

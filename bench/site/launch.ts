@@ -1,6 +1,7 @@
 /** Starts a program on one core inside a namespace, in such a way that it cannot outlive the bench. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
 
 /** How long a program has between SIGTERM and SIGKILL. */
 const graceMillis = 2_000;
@@ -12,6 +13,8 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The numeric user and group that it runs as; the bench's own when left out. */
   readonly user?: number;
+  /** A file for what it prints; the bench keeps it otherwise. */
+  readonly stdout?: string;
 }
 
 export interface RunningProgram {
@@ -50,10 +53,12 @@ export function launch(
     ...command,
   ];
   const startedAt = process.hrtime.bigint();
+  const file = options.stdout === undefined ? undefined : openSync(options.stdout, "a");
   const child = spawn("nsenter", argv, {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", file ?? "pipe", "pipe"],
     env: { PATH: process.env["PATH"], ...options.env },
   });
+  if (file !== undefined) closeSync(file);
   return watch(name, child, startedAt);
 }
 

@@ -56,6 +56,18 @@ test("growth compares two variants of Remora of one run", () => {
   assert.match(budgetTable(rules(11)), /1\.10x \(11\.0 µs; remora-rules-10 10\.0\)/);
 });
 
+test("no budget is kept by a peer that failed requests", () => {
+  const results = withFigures("http1-32", "cpuPerRequest", { remora: 5, haproxy: 10 });
+  const withErrors = results.measurements.map((one) => ({
+    ...one,
+    sample: { ...one.sample, errors: one.peer === "remora" ? 7 : 0 },
+  }));
+  const failing = { ...results, measurements: withErrors };
+  assert.equal(passed("ratio", results), true);
+  assert.equal(passed("ratio", failing), false);
+  assert.match(budgetTable(failing), /0\.50x \(5\.0 µs; haproxy 10\.0\), 7 errors/);
+});
+
 test("without the other side there is no verdict", () => {
   const results = withFigures("features", "cpuPerRequest", { "remora-rules-10000": 10 });
   assert.equal(passed("growth", results), undefined);
