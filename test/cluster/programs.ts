@@ -11,9 +11,26 @@ export type KubernetesProgram =
   | "kube-proxy"
   | "kubectl";
 
+const newest = join(import.meta.dirname, "kubernetes");
+/** The first version that the mesh promises to work with; of it there is the API server alone. */
+const oldest = join(import.meta.dirname, "kubernetes-oldest");
+
 /** Gives the paths of `names` in the order asked for. */
-export async function buildKubernetes(...names: KubernetesProgram[]): Promise<readonly string[]> {
-  const module = join(import.meta.dirname, "kubernetes");
+export function buildKubernetes(...names: KubernetesProgram[]): Promise<readonly string[]> {
+  return buildFrom(newest, names);
+}
+
+/** The API server of tests without a cluster, and its version; `REMORA_KUBERNETES=oldest` asks for the oldest one. */
+export async function buildLoneApiServer(): Promise<{ program: string; version: string }> {
+  const module = process.env["REMORA_KUBERNETES"] === "oldest" ? oldest : newest;
+  const [program = ""] = await buildFrom(module, ["kube-apiserver"]);
+  return { program, version: versionOf(module)[0] };
+}
+
+async function buildFrom(
+  module: string,
+  names: readonly KubernetesProgram[],
+): Promise<readonly string[]> {
   const packages = names.map((name) => `k8s.io/kubernetes/cmd/${name}`);
   const folder = await buildGoJudge(module, packages, { ldflags: versionFlags(module), say });
   return names.map((name) => join(folder, name));
@@ -57,16 +74,22 @@ export async function buildClusterPrograms(): Promise<ClusterPrograms> {
 
 /** Kubernetes learns its version from the linker; without it clients take the cluster for an ancient one. */
 function versionFlags(module: string): string {
-  const file = readFileSync(join(module, "go.mod"), "utf8");
-  const [, version, major, minor] = /k8s\.io\/kubernetes (v(\d+)\.(\d+)\.\d+)/.exec(file) ?? [];
-  if (version === undefined || major === undefined || minor === undefined) {
-    throw new Error(`${module}/go.mod requires no k8s.io/kubernetes`);
-  }
+  const [version, major, minor] = versionOf(module);
   const values = { gitVersion: version, gitMajor: major, gitMinor: minor };
   const flags = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap((path) =>
     Object.entries(values).map(([name, value]) => `-X ${path}.${name}=${value}`),
   );
   return ["-s -w", ...flags].join(" ");
+}
+
+/** As in `v1.36.3`, with its first two numbers. */
+function versionOf(module: string): readonly [string, string, string] {
+  const file = readFileSync(join(module, "go.mod"), "utf8");
+  const [, version, major, minor] = /k8s\.io\/kubernetes (v(\d+)\.(\d+)\.\d+)/.exec(file) ?? [];
+  if (version === undefined || major === undefined || minor === undefined) {
+    throw new Error(`${module}/go.mod requires no k8s.io/kubernetes`);
+  }
+  return [version, major, minor];
 }
 
 function say(line: string): void {

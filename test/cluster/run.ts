@@ -1,6 +1,7 @@
 /** `npm run cluster -- …`: the cluster of the tests, by hand. */
 import { spawnSync } from "node:child_process";
 import { type Cluster, listClusters, openCluster, removeCluster, startCluster } from "./cluster.ts";
+import { imageSettings, loadProjectImages } from "./image/load-images.ts";
 import { whyNoCluster } from "./node/required-programs.ts";
 import { buildKubernetes } from "./programs.ts";
 
@@ -11,6 +12,7 @@ const usage = `A real single-node Kubernetes in namespaces of its own, without D
   npm run cluster -- kubeconfig        print the path of the file that KUBECONFIG wants
   npm run cluster -- kubectl ARGS…     kubectl of the same version, as the administrator
   npm run cluster -- load-image FILE…  load OCI or Docker archives; pods name them with imagePullPolicy Never
+  npm run cluster -- load-images       make and load those of the mesh and of the example, and print their names
   npm run cluster -- stop PROGRAM      end one of its programs, such as kube-apiserver
   npm run cluster -- start PROGRAM     start it again
   npm run cluster -- down [--all]      end it and remove everything; also what a killed run has left
@@ -47,6 +49,12 @@ async function runCommand([command, ...args]: readonly string[]): Promise<number
         say(`loaded ${file}`);
       }
       return args.length > 0 ? 0 : refuse("load-image needs the path of an archive");
+    case "load-images":
+      await loadProjectImages([running()]);
+      for (const [key, image] of Object.entries(imageSettings)) {
+        process.stdout.write(`export ${key}=${image}\n`);
+      }
+      return 0;
     case "stop":
       await running().members.stop(args[0] ?? "");
       return 0;

@@ -22,6 +22,10 @@ interface Pod {
   readonly spec: { readonly initContainers?: readonly object[] };
 }
 
+interface Lease {
+  readonly spec: { readonly holderIdentity: string };
+}
+
 describe("injection in a cluster", () => {
   before(() => installMesh());
   after(() => uninstallMesh());
@@ -64,6 +68,19 @@ describe("injection in a cluster", () => {
     assert.equal(maps, "configmap/kube-root-ca.crt\n");
   });
 
+  test("when an injector is killed, the other answers, and takes over what one replica does", async (context) => {
+    const meshed = await makeNamespace(context, "kube-orphaned", optedIn);
+    const holder = async (): Promise<string> =>
+      (await getObject<Lease>(meshNamespace, "lease", "remora-injector")).spec.holderIdentity;
+    const first = await holder();
+    await kubectl(["delete", "pod", first, "-n", meshNamespace, "--grace-period=0", "--force"]);
+    // For a moment the API server may still ask the one that is gone.
+    await eventually("a pod in the mesh", () => isAccepted(meshed, "after"), 15_000);
+    assert.equal(isInjected(await getObject<Pod>(meshed, "pod", "after")), true);
+    // The Lease's duration, and a look at it.
+    await eventually("another holder", async () => (await holder()) !== first, 20_000);
+  });
+
   test("while the webhook is away, pods of the mesh are refused and all others start", async (context) => {
     const meshed = await makeNamespace(context, "kube-held", optedIn);
     const outside = await makeNamespace(context, "kube-free");
@@ -76,16 +93,18 @@ describe("injection in a cluster", () => {
     await assert.rejects(apply(outside, opted), /failed calling webhook/);
     await scaleInjector(2);
     // The API server learns of the webhook's new address through kube-proxy, some moments later.
-    const accepted = (): Promise<boolean> =>
-      apply(meshed, pod("second", end)).then(
-        () => true,
-        () => false,
-      );
-    await eventually("a pod in the mesh", accepted, 30_000);
+    await eventually("a pod in the mesh", () => isAccepted(meshed, "second"), 30_000);
     assert.equal(await runToEnd(meshed, "second"), "done\n");
     assert.equal(isInjected(await getObject<Pod>(meshed, "pod", "second")), true);
   });
 });
+
+function isAccepted(namespace: string, name: string): Promise<boolean> {
+  return apply(namespace, pod(name, `console.log("done")`)).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Returns when as many replicas answer, or the last has gone. */
 async function scaleInjector(replicas: number): Promise<void> {
