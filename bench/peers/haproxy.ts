@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { Peer, Traffic } from "../peer.ts";
 import type { Leaf } from "../site/certificates.ts";
+import { cipherSuite } from "../site/cipher-suite.ts";
 import { versionOf } from "../site/command.ts";
 import type { Site } from "../site/site.ts";
 import { meshPort, outboundPort, startPair } from "./pair.ts";
@@ -70,7 +71,7 @@ const alpn: Readonly<Record<Between, string>> = {
 };
 
 function tls(site: Site, leaf: Leaf): string {
-  const versions = "ssl-min-ver TLSv1.3";
+  const versions = `ssl-min-ver TLSv1.3 ciphersuites ${cipherSuite}`;
   return `ssl crt ${leaf.combined} ca-file ${site.certificates.authority} verify required ${versions}`;
 }
 

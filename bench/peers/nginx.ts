@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { Peer, Traffic } from "../peer.ts";
 import { leafDnsName } from "../site/certificates.ts";
+import { cipherSuite } from "../site/cipher-suite.ts";
 import { versionOf } from "../site/command.ts";
 import type { Site } from "../site/site.ts";
 import { meshPort, outboundPort, startPair } from "./pair.ts";
@@ -41,6 +42,7 @@ function outboundServer(site: Site, traffic: Traffic): string {
     ${prefix}_verify on;
     ${prefix}_name ${leafDnsName};
     ${prefix}_protocols TLSv1.3;
+    ${prefix}_conf_command Ciphersuites ${cipherSuite};
     location / { ${traffic === "grpc" ? "grpc_pass grpcs://next;" : "proxy_pass https://next;"} }
   }`;
 }
@@ -56,6 +58,7 @@ function inboundServer(site: Site, traffic: Traffic): string {
     ssl_client_certificate ${authority};
     ssl_verify_client on;
     ssl_protocols TLSv1.3;
+    ssl_conf_command Ciphersuites ${cipherSuite};
     location / { ${traffic === "grpc" ? "grpc_pass grpc://next;" : "proxy_pass http://next;"} }
   }`;
 }

@@ -10,9 +10,15 @@ import {
   type ServerResponse,
 } from "node:http";
 import * as https from "node:https";
+import { cipherSuite } from "../site/cipher-suite.ts";
 
 const [side, listenPort, nextHost, nextPort, ca = "", cert = "", key = ""] = process.argv.slice(2);
-const tls = { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };
+const tls = {
+  ciphers: cipherSuite,
+  ca: readFileSync(ca),
+  cert: readFileSync(cert),
+  key: readFileSync(key),
+};
 const next = { host: nextHost, port: Number(nextPort) };
 const outboundOptions = {
   agent: new https.Agent({

@@ -1,9 +1,15 @@
 /** `node-http2.ts outbound|inbound …`: the same in twenty lines over node:http2. */
 import { readFileSync } from "node:fs";
 import * as http2 from "node:http2";
+import { cipherSuite } from "../site/cipher-suite.ts";
 
 const [side, listenPort, nextHost, nextPort, ca = "", cert = "", key = ""] = process.argv.slice(2);
-const tls = { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };
+const tls = {
+  ciphers: cipherSuite,
+  ca: readFileSync(ca),
+  cert: readFileSync(cert),
+  key: readFileSync(key),
+};
 const next =
   side === "outbound" ? `https://${nextHost}:${nextPort}` : `http://${nextHost}:${nextPort}`;
 const nextOptions = {
