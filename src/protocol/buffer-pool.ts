@@ -1,10 +1,13 @@
 /** Byte gear. Memory for what is about to be sent: borrowed for one turn, given back when the kernel has taken it. */
 
-export interface BufferPool {
+export interface BufferLender {
   /** A buffer of at least so many bytes, with any content. */
   take(bytes: number): Buffer;
   /** Gives back what `take` gave; the caller must not touch it again. */
   give(buffer: Buffer): void;
+}
+
+export interface BufferPool extends BufferLender {
   /** Drops what nobody borrows. */
   clear(): void;
 }
@@ -15,6 +18,12 @@ const largestBits = 20;
 
 /** What may lie idle. A sidecar under load borrows less at once; above it the collector does what it can. */
 const maxIdleBytes = 2 * 1024 * 1024;
+
+/** For whoever is given no pool. */
+export const ownBuffers: BufferLender = {
+  take: (bytes) => Buffer.allocUnsafeSlow(bytes),
+  give() {},
+};
 
 /** Keeps buffers in classes that double from 4 KiB to 1 MiB; larger ones are made and dropped. */
 export function createBufferPool(): BufferPool {

@@ -1,6 +1,6 @@
 /** Byte gear. A growing buffer that an engine appends to and a transport empties once per turn of the loop. */
 
-import type { BufferPool } from "./buffer-pool.ts";
+import { type BufferLender, ownBuffers } from "./buffer-pool.ts";
 
 export interface ByteWriter {
   /** Valid until the next `reserve`; bytes `[0, length)` are waiting to be sent. */
@@ -19,23 +19,18 @@ export interface ByteWriter {
 const initialSize = 4_096;
 
 /** Makes an empty writer that borrows from the pool; without one it makes its own buffers. */
-export function createByteWriter(pool: Lender = ownBuffers): ByteWriter {
+export function createByteWriter(pool: BufferLender = ownBuffers): ByteWriter {
   return new GrowingWriter(pool);
 }
-
-type Lender = Pick<BufferPool, "take" | "give">;
-
-const ownBuffers: Lender = {
-  take: (bytes) => Buffer.allocUnsafeSlow(bytes),
-  give() {},
-};
 
 class GrowingWriter implements ByteWriter {
   buffer: Buffer = empty;
   length = 0;
-  readonly #pool: Lender;
+  readonly #pool: BufferLender;
+  /** About what was taken last: a connection in the middle of a long body does not grow from small each time. */
+  #expected = initialSize;
 
-  constructor(pool: Lender) {
+  constructor(pool: BufferLender) {
     this.#pool = pool;
   }
 
@@ -43,7 +38,7 @@ class GrowingWriter implements ByteWriter {
     const needed = this.length + bytes;
     if (needed <= this.buffer.length) return;
     const old = this.buffer;
-    const grown = this.#pool.take(Math.max(needed, old.length * 2, initialSize));
+    const grown = this.#pool.take(Math.max(needed, old.length * 2, this.#expected));
     if (this.length > 0) old.copy(grown, 0, 0, this.length);
     this.buffer = grown;
     if (old.length > 0) this.#pool.give(old);
@@ -62,6 +57,7 @@ class GrowingWriter implements ByteWriter {
 
   take(): Buffer {
     const taken = this.buffer.subarray(0, this.length);
+    this.#expected = Math.max(this.length, this.#expected >> 1, initialSize);
     this.buffer = empty;
     this.length = 0;
     return taken;

@@ -288,13 +288,16 @@ function connectionFamilies(wires: WireContext, pooled: () => number): MetricFam
       "remora_http2_floods_total",
       "HTTP/2 connections that were ended because the peer went over a limit, by the limit",
       () =>
-        Object.entries(wires.http2.floods).map(([limit, value]) => ({ labels: { limit }, value })),
+        Object.entries(wires.http2.stats.floods).map(([limit, value]) => ({
+          labels: { limit },
+          value,
+        })),
       "counter",
     ),
     computed(
       "remora_http2_connection_errors_total",
       "HTTP/2 connections that were ended because the peer broke a rule or went over a limit",
-      () => [{ labels: {}, value: wires.http2.connectionErrors }],
+      () => [{ labels: {}, value: wires.http2.stats.connectionErrors }],
       "counter",
     ),
   ];

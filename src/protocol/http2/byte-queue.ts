@@ -1,4 +1,5 @@
 /** Byte gear. Copies of bytes that wait for flow control, in blocks, so that small chunks do not cost a buffer each. */
+import { type BufferLender, ownBuffers } from "../buffer-pool.ts";
 import type { ByteWriter } from "../byte-writer.ts";
 
 /** Small writes fill one block; large ones get a block of their own size. */
@@ -7,10 +8,15 @@ const blockSize = 4_096;
 export class ByteQueue {
   /** Bytes waiting. */
   length = 0;
+  readonly #lender: BufferLender;
   #blocks: Buffer[] = [];
   /** Taken from the first block, and filled of the last. */
   #taken = 0;
   #filled = 0;
+
+  constructor(lender: BufferLender = ownBuffers) {
+    this.#lender = lender;
+  }
 
   append(chunk: Uint8Array, from: number): void {
     let at = from;
@@ -23,7 +29,7 @@ export class ByteQueue {
     }
     if (at < chunk.length) {
       const count = chunk.length - at;
-      const block = Buffer.allocUnsafeSlow(Math.max(blockSize, count));
+      const block = this.#lender.take(Math.max(blockSize, count));
       block.set(at === 0 ? chunk : chunk.subarray(at));
       this.#blocks.push(block);
       this.#filled = count;
@@ -44,9 +50,19 @@ export class ByteQueue {
       left -= taken;
       if (this.#taken === stop) {
         this.#blocks.shift();
+        this.#lender.give(block);
         this.#taken = 0;
         if (this.#blocks.length === 0) this.#filled = 0;
       }
     }
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    for (const block of this.#blocks) this.#lender.give(block);
+    this.#blocks = [];
+    this.length = 0;
+    this.#taken = 0;
+    this.#filled = 0;
   }
 }

@@ -108,9 +108,11 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
     this.limits = { ...defaultLimits, ...settings.limits };
     this.stats = settings.stats ?? createHttp2Stats();
     this.budgets = new FloodBudgets(this.limits);
-    this.sender = new Sender(host, this.settings, this.budgets, (stream) =>
-      this.streams.onSent(stream),
-    );
+    this.sender = new Sender(host, this.settings, {
+      budgets: this.budgets,
+      buffers: settings.buffers,
+      onEnded: (stream) => this.streams.onSent(stream),
+    });
     this.#flow = new ReceiveFlow(this.sender, this.settings);
     const { sender, budgets, stats } = this;
     this.streams = new StreamTable(this, { sender, flow: this.#flow, budgets, stats });

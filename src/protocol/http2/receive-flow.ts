@@ -7,6 +7,7 @@ import type { Stream } from "./stream.ts";
 export class ReceiveFlow {
   readonly #sender: Sender;
   readonly #streamWindow: number;
+  readonly #largestStreamWindow: number;
   readonly #connectionWindow: number;
   /** The peer may send so many bytes on the connection. */
   #window: number;
@@ -16,6 +17,7 @@ export class ReceiveFlow {
   constructor(sender: Sender, settings: ResolvedSettings) {
     this.#sender = sender;
     this.#streamWindow = settings.streamWindow;
+    this.#largestStreamWindow = Math.max(settings.streamWindow, settings.largestStreamWindow);
     // It starts at 65535 and cannot be made smaller (6.9.2).
     this.#connectionWindow = Math.max(DEFAULT_WINDOW, settings.connectionWindow);
     this.#window = this.#connectionWindow;
@@ -47,12 +49,17 @@ export class ReceiveFlow {
     this.#owed = 0;
   }
 
-  /** The same for the stream, if it still has use for it. */
+  /** The same for the stream, if it still has use for it; a reader that keeps up gets twice the window. */
   oweStream(stream: Stream, bytes: number): void {
+    const { fullWindow } = stream;
     stream.owed += bytes;
-    if (stream.owed < this.#streamWindow >> 1) return;
-    this.#sender.windowUpdate(stream.id, stream.owed);
-    stream.receiveWindow += stream.owed;
+    if (stream.owed < fullWindow >> 1) return;
+    const keepsUp = stream.ungranted <= fullWindow >> 2;
+    const grown = keepsUp ? Math.min(fullWindow, this.#largestStreamWindow - fullWindow) : 0;
+    stream.fullWindow += grown;
+    const update = stream.owed + grown;
+    this.#sender.windowUpdate(stream.id, update);
+    stream.receiveWindow += update;
     stream.owed = 0;
   }
 

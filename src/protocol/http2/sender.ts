@@ -1,4 +1,5 @@
 /** Byte gear. The outgoing half of a connection: writes frames straight into the transport's buffer and keeps windows. */
+import type { BufferLender } from "../buffer-pool.ts";
 import type { EngineHost, HeaderList } from "../exchange.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
@@ -21,8 +22,21 @@ import type { ResolvedSettings } from "./settings.ts";
 import { closed, type StreamState, sendData } from "./state.ts";
 import type { Stream } from "./stream.ts";
 
+/**
+ * With its header the frame of a long body fills one TLS record (RFC 8446 5.1), so that neither end has to put a frame
+ * together from two. One of the size that everybody takes also keeps turns short where the peer allows far larger ones.
+ */
+const bulkFrameSize = DEFAULT_MAX_FRAME_SIZE - FRAME_HEADER_LENGTH;
+
 /** A frame with at least this much is worth the window updates that it causes. */
 const usefulDataLength = 64;
+
+export interface SenderParts {
+  readonly budgets: FloodBudgets;
+  readonly buffers?: BufferLender | undefined;
+  /** Told when the END_STREAM of a stream has been written. */
+  readonly onEnded: (stream: Stream) => void;
+}
 
 export class Sender {
   /** What the peer lets us send on the connection, and on a new stream. */
@@ -36,7 +50,7 @@ export class Sender {
   readonly encoder: HpackEncoder;
   readonly #host: EngineHost;
   readonly #budgets: FloodBudgets;
-  /** Told when the END_STREAM of a stream has been written. */
+  readonly #buffers: BufferLender | undefined;
   readonly #onEnded: (stream: Stream) => void;
   /** Streams with queued bytes, in turn from `#cursor` on. */
   readonly #waiting: Stream[] = [];
@@ -47,11 +61,11 @@ export class Sender {
   constructor(
     host: EngineHost,
     settings: ResolvedSettings,
-    budgets: FloodBudgets,
-    onEnded: (stream: Stream) => void,
+    { budgets, buffers, onEnded }: SenderParts,
   ) {
     this.#host = host;
     this.#budgets = budgets;
+    this.#buffers = buffers;
     this.#onEnded = onEnded;
     this.encoder = new HpackEncoder({
       tableSize: settings.encoderTableSize,
@@ -116,7 +130,7 @@ export class Sender {
       at = this.#writeChunk(stream, chunk, end);
       if (at === chunk.length) return;
     }
-    stream.queue ??= new ByteQueue();
+    stream.queue ??= new ByteQueue(this.#buffers);
     stream.queue.append(chunk, at);
     stream.endQueued = end;
     this.#wait(stream);
@@ -156,6 +170,7 @@ export class Sender {
   /** Drops what the stream has queued. */
   forget(stream: Stream): void {
     if (stream.queue === undefined) return;
+    stream.queue.clear();
     stream.queue = undefined;
     stream.endQueued = false;
     stream.trailersQueued = undefined;
@@ -222,7 +237,7 @@ export class Sender {
     if (total === 0 && !end) return 0;
     let at = 0;
     do {
-      const count = Math.min(total - at, stream.sendWindow, this.window, this.maxFrameSize);
+      const count = Math.min(stream.sendWindow, this.window, this.#frameSize(total - at));
       if (count <= 0 && at < total) break;
       const last = end && at + count === total;
       this.#frame(count, FRAME_DATA, last ? FLAG_END_STREAM : 0, stream.id);
@@ -238,11 +253,14 @@ export class Sender {
     return at;
   }
 
+  #frameSize(left: number): number {
+    return left <= this.maxFrameSize ? left : bulkFrameSize;
+  }
+
   /** Sends one frame of what the stream has queued; false when a window is in the way. */
   #sendQueued(stream: Stream): boolean {
     const queue = stream.queue!;
-    // One frame of the size that everybody takes keeps turns short where the peer allows very large ones.
-    const count = Math.min(queue.length, stream.sendWindow, this.window, DEFAULT_MAX_FRAME_SIZE);
+    const count = Math.min(queue.length, stream.sendWindow, this.window, bulkFrameSize);
     if (count <= 0) return false;
     const last = stream.endQueued && count === queue.length;
     const ends = last && stream.trailersQueued === undefined;

@@ -430,14 +430,16 @@ test("streams that wait for the connection's window take turns", () => {
   assert.notEqual(order[0], order[1]);
 });
 
-test("large DATA is cut at the peer's MAX_FRAME_SIZE", () => {
+test("a body that fits the peer's MAX_FRAME_SIZE is one frame, a larger one is cut to TLS records", () => {
   const { requests, sends, host, engine } = serve();
   sends(settings({ [SETTINGS_MAX_FRAME_SIZE]: 20_000 }), headers(1, get, true));
   const { response } = requests[0]!;
   response.head({ status: 200, headers: [] }, false);
+  response.data(Buffer.alloc(20_000), false);
   response.data(Buffer.alloc(45_000), true);
   const sizes = host.frames(engine).map((seen) => (seen.type === "DATA" ? seen.data.length : 0));
-  assert.deepEqual(sizes, [0, 20_000, 20_000, 5_000]);
+  // 16,384 bytes of a record less the 9 of a frame's header; what is left at the end fits the peer's size.
+  assert.deepEqual(sizes, [0, 20_000, 16_375, 16_375, 12_250]);
 });
 
 test("a head larger than a frame goes on in CONTINUATION", () => {
@@ -466,6 +468,7 @@ test("a head larger than a frame goes on in CONTINUATION", () => {
 test("what the reader grants is told to the peer by half windows", () => {
   const { requests, sends, host, engine } = serve({
     streamWindow: 80_000,
+    largestStreamWindow: 80_000,
     connectionWindow: 200_000,
   });
   sends(headers(1, post));
@@ -480,6 +483,33 @@ test("what the reader grants is told to the peer by half windows", () => {
   assert.deepEqual(host.frames(engine), [{ type: "WINDOW_UPDATE", stream: 1, increment: 40_000 }]);
   response.grant(1_000_000);
   assert.deepEqual(host.frames(engine), [{ type: "WINDOW_UPDATE", stream: 1, increment: 40_000 }]);
+});
+
+test("a reader that keeps up gets twice the window, up to the largest; a slow one keeps the first", () => {
+  const { requests, sends, host, engine } = serve({
+    streamWindow: 64_000,
+    largestStreamWindow: 160_000,
+  });
+  const increments = (): number[] =>
+    host.frames(engine).flatMap((seen) => (seen.type === "WINDOW_UPDATE" ? [seen.increment] : []));
+  sends(headers(1, post), headers(3, post));
+  for (const { recorder } of requests) recorder.granting = false;
+  const [fast, slow] = requests.map(({ response }) => response);
+  const send = (stream: number, bytes: number): void => {
+    for (let sent = 0; sent < bytes; sent += 16_000) sends(data(stream, Buffer.alloc(16_000)));
+  };
+  send(1, 32_000);
+  fast!.grant(32_000);
+  assert.deepEqual(increments(), [32_000 + 64_000]);
+  send(1, 64_000);
+  fast!.grant(64_000);
+  assert.deepEqual(increments(), [64_000 + 32_000]);
+  send(1, 80_000);
+  fast!.grant(80_000);
+  assert.deepEqual(increments(), [80_000]);
+  send(3, 64_000);
+  slow!.grant(32_000);
+  assert.deepEqual(increments(), [32_000]);
 });
 
 test("a stream that ends gives back to the connection what its owner never granted", () => {

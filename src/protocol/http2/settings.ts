@@ -1,4 +1,5 @@
 /** What one HTTP/2 engine is told to offer, and the limits it keeps; every number has its reason. */
+import type { BufferLender } from "../buffer-pool.ts";
 import type { Http2Limits } from "./limits.ts";
 import {
   DEFAULT_MAX_FRAME_SIZE,
@@ -20,6 +21,8 @@ export interface Http2Settings {
   readonly maxConcurrentStreams?: number;
   /** Bytes that a stream may send before its reader granted any. Default 256 KiB: 10 Gbit/s over 0.2 ms. */
   readonly streamWindow?: number;
+  /** What that grows to for a reader that keeps up. Default 1 MiB; the connection's window bounds them all together. */
+  readonly largestStreamWindow?: number;
   /** The same for the connection. Default 4 MiB: sixteen stalled streams do not stop the others. */
   readonly connectionWindow?: number;
   /** Largest frame the peer may send. Default 16 KiB; up to 1 MiB saves frame headers in bulk. */
@@ -35,11 +38,14 @@ export interface Http2Settings {
   readonly limits?: Partial<Http2Limits>;
   /** Counters to add to; one object may serve all connections of a kind. Default: an own one. */
   readonly stats?: Http2Stats;
+  /** Where data that waits for a window is kept. Default: buffers of its own. */
+  readonly buffers?: BufferLender;
 }
 
 export interface ResolvedSettings {
   readonly maxConcurrentStreams: number;
   readonly streamWindow: number;
+  readonly largestStreamWindow: number;
   readonly connectionWindow: number;
   readonly maxFrameSize: number;
   readonly headerTableSize: number;
@@ -51,6 +57,7 @@ export interface ResolvedSettings {
 const defaults: ResolvedSettings = {
   maxConcurrentStreams: 200,
   streamWindow: 256 * 1024,
+  largestStreamWindow: 1024 * 1024,
   connectionWindow: 4 * 1024 * 1024,
   maxFrameSize: DEFAULT_MAX_FRAME_SIZE,
   headerTableSize: 4_096,

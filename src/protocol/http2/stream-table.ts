@@ -176,6 +176,7 @@ export class StreamTable {
       const { reader } = stream;
       stream.reader = undefined;
       stream.state = closed;
+      stream.queue?.clear();
       stream.queue = undefined;
       reader?.onReset(reset);
     }

@@ -45,8 +45,9 @@ export class Stream implements MessageWriter<RequestHead | ResponseHead> {
   progress = 0;
   stalledTicks = 0;
 
-  /** The peer may send so many bytes. */
+  /** The peer may send so many bytes, and may when all that it sent was granted. */
   receiveWindow: number;
+  fullWindow: number;
   /** Given to the reader and not yet granted; granted and not yet told to the peer. */
   ungranted = 0;
   owed = 0;
@@ -77,6 +78,7 @@ export class Stream implements MessageWriter<RequestHead | ResponseHead> {
     this.#link = link;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+    this.fullWindow = receiveWindow;
   }
 
   head(head: RequestHead | ResponseHead, end: boolean): void {

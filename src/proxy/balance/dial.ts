@@ -6,7 +6,7 @@ import { authenticatePeer } from "../../credentials/peer.ts";
 import type { Engine, EngineHost, RequestOpener, Reset } from "../../protocol/exchange.ts";
 import { createHttp1Client } from "../../protocol/http1/client.ts";
 import { createHttp2Client, type Http2Client } from "../../protocol/http2/client.ts";
-import type { Http2Stats } from "../../protocol/http2/stats.ts";
+import type { Http2Settings } from "../../protocol/http2/settings.ts";
 import { createOpaqueClient } from "../../protocol/opaque.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { meshPort } from "../ports.ts";
@@ -165,7 +165,7 @@ class UpstreamConnection implements PooledConnection {
 function createEngine(
   host: EngineHost,
   protocol: UpstreamProtocol,
-  stats: Http2Stats,
+  settings: Http2Settings,
   leave: () => void,
 ): Engine & RequestOpener {
   switch (protocol) {
@@ -175,6 +175,6 @@ function createEngine(
       return createOpaqueClient(host);
     case "mesh":
     case "http2":
-      return createHttp2Client(host, { onCapacity() {}, onDraining: leave }, { stats });
+      return createHttp2Client(host, { onCapacity() {}, onDraining: leave }, settings);
   }
 }

@@ -57,7 +57,7 @@ export class MeshExchanges extends InboundExchanges implements RequestAcceptor {
       const acceptor = this.accept({ port, protocol }, undefined);
       return protocol === "http1"
         ? createHttp1Server(host, acceptor, this.#context.wires.http1)
-        : createHttp2Server(host, acceptor, { stats: this.#context.wires.http2 });
+        : createHttp2Server(host, acceptor, this.#context.wires.http2);
     });
   }
 

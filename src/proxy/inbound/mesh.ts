@@ -44,6 +44,6 @@ function serveAuthenticated(socket: TLSSocket, peer: SpiffeId, context: InboundC
     stopWatching();
   };
   void new Wire(context.wires, { socket, side: "downstream", onClosed }, (host) =>
-    createHttp2Server(host, exchanges, { stats: context.wires.http2 }),
+    createHttp2Server(host, exchanges, context.wires.http2),
   );
 }

@@ -127,7 +127,7 @@ function createEngine(
     case "http1":
       return createHttp1Server(host, acceptAs("http1"), wires.http1);
     case "http2":
-      return createHttp2Server(host, acceptAs("http2"), { stats: wires.http2 });
+      return createHttp2Server(host, acceptAs("http2"), wires.http2);
     case "opaque": {
       const acceptor = exchanges.accept({ port, protocol: "opaque" }, spoken.tunnel);
       return createOpaqueServer(host, acceptor, formatAddress(exchanges.endpoint(port)));

@@ -26,9 +26,7 @@ function createEngine(host: EngineHost, detected: Detected, context: OutboundCon
     case "http1":
       return createHttp1Server(host, acceptHttp("http1", detected, context), context.wires.http1);
     case "http2":
-      return createHttp2Server(host, acceptHttp("http2", detected, context), {
-        stats: context.wires.http2,
-      });
+      return createHttp2Server(host, acceptHttp("http2", detected, context), context.wires.http2);
     case "opaque":
       return createOpaqueServer(
         host,

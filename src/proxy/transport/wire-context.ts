@@ -10,12 +10,13 @@ import { createTurn } from "./turn.ts";
 import type { Wire, WireContext } from "./wire.ts";
 
 export function createWireContext(): WireContext {
+  const buffers = createBufferPool();
   return {
     turn: createTurn(),
     receiveBuffer: createReceiveBuffer(),
     directWriter: createDirectWriter(),
-    buffers: createBufferPool(),
-    http2: createHttp2Stats(),
+    buffers,
+    http2: { stats: createHttp2Stats(), buffers },
     http1: createHttp1Stats(),
     wires: new Set<Wire>(),
     tickers: new Set<() => void>(),

@@ -5,7 +5,7 @@ import type { BufferPool } from "../../protocol/buffer-pool.ts";
 import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
 import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
 import type { Http1Stats } from "../../protocol/http1/stats.ts";
-import type { Http2Stats } from "../../protocol/http2/stats.ts";
+import type { Http2Settings } from "../../protocol/http2/settings.ts";
 import { type DirectWriter, unable, written } from "./direct-write.ts";
 import { connectionError } from "./node-error.ts";
 import type { ReceiveBuffer, Receiver } from "./receive-buffer.ts";
@@ -19,8 +19,8 @@ export interface WireContext {
   readonly directWriter: DirectWriter;
   /** Where output is gathered; a connection with nothing to say holds none of it. */
   readonly buffers: BufferPool;
-  /** What all HTTP/2 connections count together: resets, refusals, and limits that ended one. */
-  readonly http2: Http2Stats;
+  /** What all HTTP/2 connections count together, and where they keep data that waits for a window. */
+  readonly http2: Required<Pick<Http2Settings, "stats" | "buffers">>;
   /** What all HTTP/1 servers refused by themselves. */
   readonly http1: Http1Stats;
   /** Every open wire of the process, for the tick of the second and for the drain. */
