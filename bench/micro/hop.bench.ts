@@ -5,6 +5,7 @@
  */
 import { noPolicySnapshot } from "../../src/api/authorization.ts";
 import { createLog } from "../../src/core/log.ts";
+import { openLogOutput } from "../../src/core/log-output.ts";
 import { parseSpiffeId } from "../../src/core/spiffe-id.ts";
 import { createByteWriter } from "../../src/protocol/byte-writer.ts";
 import type { Engine, EngineHost } from "../../src/protocol/exchange.ts";
@@ -80,11 +81,7 @@ const picker = new Picker();
 picker.update([endpoint, { ...endpoint, ip: "10.0.0.10" }]);
 
 const clientHost = new Nowhere();
-const meshClient = createHttp2Client(
-  clientHost,
-  { onCapacity() {}, onDraining() {} },
-  wires.http2,
-);
+const meshClient = createHttp2Client(clientHost, { onCapacity() {}, onDraining() {} }, wires.http2);
 const serverHost = new Nowhere();
 
 const applications = Array.from({ length: connections }, () => {
@@ -104,7 +101,7 @@ const exchanges = new MeshExchanges(
     overload,
     learned: undefined as never,
     originalDestination: () => undefined,
-    log: createLog("bench", "fatal"),
+    log: createLog("bench", "fatal", openLogOutput(2)),
   },
   { peer: identity, clientIp: "10.0.0.5", client: "10.0.0.5:40000", localIp: "10.0.0.9" },
 );
@@ -125,7 +122,9 @@ const clients = Array.from({ length: connections }, (_, index) => {
   return { host, engine: createHttp1Server(host, acceptor, wires.http1) };
 });
 
-const request = Buffer.from("GET /100 HTTP/1.1\r\nHost: 10.96.0.10:80\r\nUser-Agent: bench/1\r\nAccept: */*\r\n\r\n");
+const request = Buffer.from(
+  "GET /100 HTTP/1.1\r\nHost: 10.96.0.10:80\r\nUser-Agent: bench/1\r\nAccept: */*\r\n\r\n",
+);
 const response = Buffer.from(
   `HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\n${"x".repeat(100)}`,
 );

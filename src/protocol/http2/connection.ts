@@ -209,10 +209,17 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
 
   // The peer's frames.
 
-  onHeaders(streamId: number, end: boolean, dependency: number, block: Buffer): void {
+  onHeaders(
+    streamId: number,
+    end: boolean,
+    dependency: number,
+    bytes: Buffer,
+    start: number,
+    stop: number,
+  ): void {
     const { head } = this;
     head.begin();
-    const problem = this.#decoder.decode(block, 0, block.length, head);
+    const problem = this.#decoder.decode(bytes, start, stop, head);
     if (problem !== "") return this.onBroken(COMPRESSION_ERROR, problem);
     this.budgets.usefulFrameReceived();
     const stream = this.streams.get(streamId);

@@ -29,7 +29,15 @@ export interface FrameHandler {
   /** A piece of the data of that frame; `last` once, with its last (perhaps empty) piece. */
   onDataPiece(piece: Buffer, last: boolean): void;
   /** A whole header block; `dependency` is that of the HEADERS frame's priority, or -1. */
-  onHeaders(streamId: number, end: boolean, dependency: number, block: Buffer): void;
+  /** The block is `bytes[start, stop)`. */
+  onHeaders(
+    streamId: number,
+    end: boolean,
+    dependency: number,
+    bytes: Buffer,
+    start: number,
+    stop: number,
+  ): void;
   onPriority(streamId: number, dependency: number): void;
   onReset(streamId: number, code: number): void;
   onSettings(payload: Buffer): void;
@@ -322,15 +330,14 @@ export class FrameParser {
     }
     if (from > to) return this.#break(PROTOCOL_ERROR, "padding longer than its frame");
     const end = (this.#flags & FLAG_END_STREAM) !== 0;
-    const block = bytes.subarray(from, to);
     if ((this.#flags & FLAG_END_HEADERS) !== 0) {
-      return this.#handler.onHeaders(this.#streamId, end, dependency, block);
+      return this.#handler.onHeaders(this.#streamId, end, dependency, bytes, from, to);
     }
     this.#blockStream = this.#streamId;
     this.#blockEnd = end;
     this.#blockDependency = dependency;
     this.#continuations = 0;
-    this.#block = Buffer.from(block);
+    this.#block = Buffer.from(bytes.subarray(from, to));
   }
 
   #addFragment(fragment: Buffer): void {
@@ -342,7 +349,8 @@ export class FrameParser {
     const streamId = this.#blockStream;
     this.#blockStream = 0;
     this.#block = empty;
-    this.#handler.onHeaders(streamId, this.#blockEnd, this.#blockDependency, block);
+    const { length } = block;
+    this.#handler.onHeaders(streamId, this.#blockEnd, this.#blockDependency, block, 0, length);
   }
 
   #flood(limit: keyof Http2Limits): void {

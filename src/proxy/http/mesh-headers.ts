@@ -85,7 +85,17 @@ function destinationValue(port: number, http1: boolean): string {
   return http1 ? pair.h1 : pair.h2;
 }
 
+/** The last good one: nearly all requests of a pod go to one port. */
+let known: { readonly value: string; readonly destination: MeshDestination } | undefined;
+
 function parseDestination(value: string): MeshDestination | undefined {
+  if (known?.value === value) return known.destination;
+  const destination = readDestination(value);
+  if (destination !== undefined) known = { value, destination };
+  return destination;
+}
+
+function readDestination(value: string): MeshDestination | undefined {
   const http1 = value.endsWith(";h1");
   const port = parsePort(http1 ? value.slice(0, -3) : value);
   return port === undefined ? undefined : { port, http1 };

@@ -48,9 +48,12 @@ const maxAttempts = 2;
 /** Ports that one peer may make us remember; an application has a handful. */
 const maxPorts = 64;
 
-/** An exchange that has begun and not ended. */
+/** An exchange that has begun and not ended; the relay's tag. */
 interface Live {
+  readonly relay: Relay;
   readonly target: Target;
+  /** Where it stands among all that live. */
+  place: number;
   /** What policies had to say of it, for the access log. */
   policy: string | undefined;
   audit: string | undefined;
@@ -60,7 +63,7 @@ export class InboundExchanges implements RelayOwner {
   readonly client: Client;
   readonly #context: InboundContext;
   readonly #recorder: Recorder;
-  readonly #live = new Map<Relay, Live>();
+  readonly #live: Live[] = [];
   readonly #endpoints = new Map<number, Endpoint>();
   readonly #gates = new Map<number, InboundGate>();
   /** Findings of policies in audit mode that were logged on this connection. */
@@ -109,8 +112,10 @@ export class InboundExchanges implements RelayOwner {
   /** Authorizes the exchange, and forwards or refuses it. */
   admit(relay: Relay, target: Target, tunnel?: RequestOpener): void {
     const decision = this.#decide(relay, target);
-    const live: Live = { target, policy: undefined, audit: undefined };
-    this.#live.set(relay, live);
+    const place = this.#live.length;
+    const live: Live = { relay, target, place, policy: undefined, audit: undefined };
+    relay.tag = live;
+    this.#live.push(live);
     if (decision.kind !== "permit") {
       this.#refuse(relay, live, decision);
       return;
@@ -160,7 +165,7 @@ export class InboundExchanges implements RelayOwner {
 
   /** Sends the exchange to the application; the permit is the proof that it may. */
   #forward(relay: Relay, target: Target, _permit: Permit): void {
-    if (!this.#context.overload.admitExchange(this.#live.size - 1)) {
+    if (!this.#context.overload.admitExchange(this.#live.length - 1)) {
       relay.fail(overloaded(), this.client.peer === undefined ? [] : unprocessed);
       return;
     }
@@ -173,9 +178,9 @@ export class InboundExchanges implements RelayOwner {
 
   /** After a policy change: what is no longer permitted ends now. */
   recheck(): void {
-    for (const [relay, live] of Array.from(this.#live)) {
-      const decision = this.#decide(relay, live.target);
-      if (decision.kind !== "permit") this.#refuse(relay, live, decision);
+    for (const live of this.#live.slice()) {
+      const decision = this.#decide(live.relay, live.target);
+      if (decision.kind !== "permit") this.#refuse(live.relay, live, decision);
     }
   }
 
@@ -184,22 +189,28 @@ export class InboundExchanges implements RelayOwner {
   }
 
   retry(relay: Relay, reset: Reset): boolean {
-    const live = this.#live.get(relay);
-    if (live === undefined || relay.attempts >= maxAttempts) return false;
+    const { target } = relay.tag as Live;
+    if (relay.attempts >= maxAttempts) return false;
     this.#context.workload.meters.families.retries.series(reset.code).value += 1;
-    this.#send(relay, live.target);
+    this.#send(relay, target);
     return true;
   }
 
   onEnd(relay: Relay): void {
-    const live = this.#live.get(relay);
-    this.#live.delete(relay);
-    if (live === undefined) return;
+    const live = relay.tag as Live;
+    this.#remove(live);
     const { localIp, peer } = this.client;
     const { port, protocol } = live.target;
     const label = protocolLabel(protocol, relay.head);
     const describe = (): string => formatAddress({ ip: localIp, port });
     this.#recorder.record(relay, peer ?? "unknown", label, describe, live);
+  }
+
+  #remove({ place }: Live): void {
+    const last = this.#live.pop() as Live;
+    if (last.place === place) return;
+    this.#live[place] = last;
+    last.place = place;
   }
 
   endpoint(port: number): Endpoint {

@@ -61,11 +61,12 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     end: boolean,
     response: MessageWriter<ResponseHead>,
   ): MessageReader<RequestHead> {
-    const relay = new Relay(head, end, response, this, performance.now());
+    const now = performance.now();
+    const relay = new Relay(head, end, response, this, now);
     const attempt: Attempt = { load: undefined, tried: undefined };
     relay.tag = attempt;
     stripMeshHeaders(head.headers);
-    if (this.#options.overload.admitExchange(0)) this.#send(relay, attempt);
+    if (this.#options.overload.admitExchange(0)) this.#send(relay, attempt, now);
     else relay.fail(overloaded());
     return relay.request;
   }
@@ -89,7 +90,7 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     this.#options.workload.meters.families.retries.series(reset.code).value += 1;
     this.#release(attempt);
     // Another endpoint when there is one; a stale connection says nothing about its pod.
-    this.#send(relay, attempt);
+    this.#send(relay, attempt, performance.now());
     return true;
   }
 
@@ -103,8 +104,8 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     );
   }
 
-  #send(relay: Relay, attempt: Attempt): void {
-    const load = this.#options.picker().pick(performance.now(), attempt.tried);
+  #send(relay: Relay, attempt: Attempt, now: number): void {
+    const load = this.#options.picker().pick(now, attempt.tried);
     if (load === undefined) {
       relay.fail(noEndpoint(this.#options.service));
       return;
@@ -140,7 +141,7 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     if (next === undefined || relay.attempts >= maxAttempts) return false;
     this.#options.workload.meters.families.retries.series(reason).value += 1;
     this.#release(attempt);
-    this.#send(relay, attempt);
+    this.#send(relay, attempt, now);
     return true;
   }
 
