@@ -4,6 +4,9 @@ import type { EndpointReport } from "../../api/sidecar-pages.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { EndpointLoad } from "./endpoint-load.ts";
 
+/** Before the whole set is looked through: of 10,000 endpoints that costs 60 µs, and a lost node must not cost it often. */
+const maxDraws = 4;
+
 /** The endpoints of one service port with their loads, kept over changes of the set. */
 export class Picker {
   #endpoints: readonly Endpoint[] = [];
@@ -33,11 +36,14 @@ export class Picker {
   pick(now: number, tried?: ReadonlySet<EndpointLoad>): EndpointLoad | undefined {
     const loads = this.#loads;
     if (loads.length === 1 && tried === undefined) return loads[0];
-    if (tried === undefined) {
+    for (let draw = 0; tried === undefined && draw < maxDraws; draw += 1) {
       const pair = this.#twoOf(loads);
-      if (pair !== undefined && !pair[0].isAvoided(now) && !pair[1].isAvoided(now)) {
-        return pair[0].cost(now) <= pair[1].cost(now) ? pair[0] : pair[1];
-      }
+      if (pair === undefined) break;
+      const [first, second] = pair;
+      if (second.isAvoided(now)) {
+        if (!first.isAvoided(now)) return first;
+      } else if (first.isAvoided(now)) return second;
+      else return first.cost(now) <= second.cost(now) ? first : second;
     }
     const left = tried === undefined ? loads : loads.filter((load) => !tried.has(load));
     const healthy = left.filter((load) => !load.isAvoided(now));
