@@ -5,23 +5,27 @@ import { launch, type RunningProgram } from "./site/launch.ts";
 import { startToReady, startWaiting } from "./site/ready.ts";
 import type { Site } from "./site/site.ts";
 
+const echoProgram = new URL("./programs/grpc-backend.ts", import.meta.url).pathname;
 const tcpProgram = new URL("./programs/tcp-backend.ts", import.meta.url).pathname;
 
 /** Bodies by path: `/100` and `/10k` for HTTP; every gRPC method answers the same 100-byte message. */
 export const bodySizes = { "/100": 100, "/10k": 10_240 } as const;
 export type BodyPath = keyof typeof bodySizes;
 
-export async function startBackend(site: Site, traffic: Traffic): Promise<RunningProgram> {
+export type Backend = Traffic | "grpc-echo";
+
+export async function startBackend(site: Site, kind: Backend): Promise<RunningProgram> {
   const options = { namespace: site.serverNamespace, core: site.cores.load };
   const ready = await startWaiting({ ...options, host: "127.0.0.1", port: site.backendPort });
-  const program = launch(`backend for ${traffic}`, command(site, traffic), options);
+  const program = launch(`backend for ${kind}`, command(site, kind), options);
   await startToReady([program], [ready]);
   return program;
 }
 
-function command(site: Site, traffic: Traffic): string[] {
-  if (traffic === "tcp") return [process.execPath, tcpProgram, String(site.backendPort)];
-  if (traffic === "grpc") {
+function command(site: Site, kind: Backend): string[] {
+  if (kind === "tcp") return [process.execPath, tcpProgram, String(site.backendPort)];
+  if (kind === "grpc-echo") return [process.execPath, echoProgram, String(site.backendPort)];
+  if (kind === "grpc") {
     return ["nginx", "-p", site.folder, "-e", "stderr", "-c", nginxBackend(site)];
   }
   return ["haproxy", "-db", "-f", haproxyBackend(site)];

@@ -78,9 +78,14 @@ export async function measureScenario(
 }
 
 async function contender(scenario: Scenario, peer: Peer, place: Place): Promise<Contender> {
-  const site = createSite(peer.name, place.folder, place.certificates, place.cores);
+  const site = createSite(peer.name, place.folder, {
+    certificates: place.certificates,
+    cores: place.cores,
+    manyDestinations: scenario.manyDestinations === true,
+  });
   try {
-    return { peer, site, backend: await startBackend(site, scenario.traffic), pair: undefined };
+    const backend = await startBackend(site, scenario.backend ?? scenario.traffic);
+    return { peer, site, backend, pair: undefined };
   } catch (error) {
     site.remove();
     throw error;

@@ -20,6 +20,8 @@ export interface MeshClient {
 export interface Pair {
   /** Where a client in the site's client namespace connects to reach the backend through the pair. */
   readonly target: { readonly host: string; readonly port: number };
+  /** The ways to `destinations` of the server's side, where each has an address of its own for the application. */
+  readonly targets?: readonly { readonly host: string; readonly port: number }[];
   /** The proxies whose time and memory count; both are empty for the direct connection. */
   readonly outbound: readonly RunningProgram[];
   readonly inbound: readonly RunningProgram[];

@@ -16,6 +16,8 @@ export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly traffic: Traffic;
+  /** What stands behind the inbound proxy, where it is not the usual one for this traffic. */
+  readonly backend?: "grpc-echo";
   /** The columns of its table, the first is the one that peers are compared by. */
   readonly metrics: readonly MetricName[];
   /** `kept`: one pair lives through all rounds, warm. `fresh`: every round starts its own. */
@@ -26,6 +28,8 @@ export interface Scenario {
   readonly direct: boolean;
   /** Who does not do what is asked for, by design; the report says why instead of a figure. */
   readonly abstains?: readonly { readonly peer: string; readonly why: string }[];
+  /** Twenty pods on the server's side instead of one. */
+  readonly manyDestinations?: true;
   /** Puts the question to these peers instead of those that were asked for. */
   readonly peers?: readonly Peer[];
   measure(subject: Subject): Promise<Sample>;

@@ -30,9 +30,15 @@ export interface PacedRun {
 }
 
 export function startPaced({ site, pair }: Subject, load: PacedLoad): PacedRun {
-  const { host, port } = pair.target;
+  const targets = pair.targets ?? [pair.target];
   const numbers = [load.connections, load.rate, load.seconds, load.delay].map(String);
-  const command = [process.execPath, program, host, String(port), "/100", ...numbers];
+  const command = [
+    process.execPath,
+    program,
+    targets.map(({ host, port }) => `${host}:${port}`).join(),
+    "/100",
+    ...numbers,
+  ];
   const options = { namespace: site.clientNamespace, core: site.cores.load };
   const running = launch("paced-http1", command, options);
   const line = async (pattern: RegExp): Promise<string> => {

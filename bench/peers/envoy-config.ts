@@ -19,7 +19,7 @@ export function outboundConfig(side: EnvoySide): unknown {
       common_tls_context: tlsContext(site, site.certificates.client, site.certificates.server),
     },
   };
-  const next = cluster({ host: site.serverAddress, port: meshPort, http2: traffic !== "tcp" });
+  const next = cluster({ hosts: site.destinations, port: meshPort, http2: traffic !== "tcp" });
   return bootstrap(listener("127.0.0.1", outboundPort, filters(side, "outbound"), undefined), {
     ...next,
     transport_socket: tls,
@@ -39,7 +39,7 @@ export function inboundConfig(side: EnvoySide): unknown {
   const http2 = traffic === "http2" || traffic === "grpc";
   return bootstrap(
     listener("0.0.0.0", meshPort, filters(side, "inbound"), tls),
-    cluster({ host: "127.0.0.1", port: site.backendPort, http2 }),
+    cluster({ hosts: ["127.0.0.1"], port: site.backendPort, http2 }),
   );
 }
 
@@ -111,11 +111,11 @@ function accessLog(side: EnvoySide, direction: string): unknown {
   };
 }
 
-function cluster(next: { host: string; port: number; http2: boolean }): object {
+function cluster(next: { hosts: readonly string[]; port: number; http2: boolean }): object {
   const many = 1_000_000;
   const thresholds = { max_connections: many, max_pending_requests: many, max_requests: many };
   const protocol = next.http2 ? { http2_protocol_options: {} } : { http_protocol_options: {} };
-  const endpoint = { endpoint: { address: address(next.host, next.port) } };
+  const endpoints = next.hosts.map((host) => ({ endpoint: { address: address(host, next.port) } }));
   return {
     name: "next",
     type: "STATIC",
@@ -127,7 +127,7 @@ function cluster(next: { host: string; port: number; http2: boolean }): object {
         explicit_http_config: protocol,
       },
     },
-    load_assignment: { cluster_name: "next", endpoints: [{ lb_endpoints: [endpoint] }] },
+    load_assignment: { cluster_name: "next", endpoints: [{ lb_endpoints: endpoints }] },
   };
 }
 

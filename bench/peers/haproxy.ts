@@ -42,13 +42,16 @@ function peer(
 
 function outboundConfig(site: Site, between: Between, traffic: Traffic): string {
   const peerSide = `${tls(site, site.certificates.client)} ${alpn[between]}`;
+  const servers = site.destinations.map(
+    (address, at) => `  server peer-${at} ${address}:${meshPort} ${peerSide}`,
+  );
   return `${head(between)}
 frontend outbound
   bind 127.0.0.1:${outboundPort} ${appSide(traffic)}
   default_backend peer
 backend peer
   ${between === "tcp" ? "" : "http-reuse always"}
-  server peer ${site.serverAddress}:${meshPort} ${peerSide}
+${servers.join("\n")}
 `;
 }
 

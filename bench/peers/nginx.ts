@@ -31,15 +31,17 @@ export const nginx: Peer = {
 
 function outboundServer(site: Site, traffic: Traffic): string {
   const { authority, client } = site.certificates;
+  const servers = site.destinations.map((address) => `server ${address}:${meshPort};`);
   const prefix = traffic === "grpc" ? "grpc_ssl" : "proxy_ssl";
   return `
-  upstream next { server ${site.serverAddress}:${meshPort}; ${upstreamOptions} }
+  upstream next { ${servers.join(" ")} ${upstreamOptions} }
   server {
     listen 127.0.0.1:${outboundPort} backlog=4096 ${listenOptions(traffic)};
     ${prefix}_certificate ${client.certificate};
     ${prefix}_certificate_key ${client.key};
     ${prefix}_trusted_certificate ${authority};
     ${prefix}_verify on;
+    ${prefix}_verify_depth ${chainDepth};
     ${prefix}_name ${leafDnsName};
     ${prefix}_protocols TLSv1.3;
     ${prefix}_conf_command Ciphersuites ${cipherSuite};
@@ -57,11 +59,15 @@ function inboundServer(site: Site, traffic: Traffic): string {
     ssl_certificate_key ${server.key};
     ssl_client_certificate ${authority};
     ssl_verify_client on;
+    ssl_verify_depth ${chainDepth};
     ssl_protocols TLSv1.3;
     ssl_conf_command Ciphersuites ${cipherSuite};
     location / { ${traffic === "grpc" ? "grpc_pass grpc://next;" : "proxy_pass http://next;"} }
   }`;
 }
+
+/** The leaf's issuer and the root above it. */
+const chainDepth = 2;
 
 const upstreamOptions =
   "keepalive 2048; keepalive_requests 1000000000; keepalive_timeout 1h; keepalive_time 10h;";
@@ -83,6 +89,7 @@ error_log stderr error;
 events { worker_connections 9000; }
 http {
   access_log off;
+  client_max_body_size 0;
 ${temporary.join("\n")}
   keepalive_requests 1000000000;
   keepalive_timeout 1h;

@@ -4,7 +4,7 @@ import { seconds } from "../../src/core/duration.ts";
 import { createTokenSigner, type TokenSigner } from "../../src/identity/local-issuer.ts";
 import type { Traffic } from "../peer.ts";
 import { clientAddress, serverAddress } from "../site/network.ts";
-import type { Site } from "../site/site.ts";
+import { type Site, sidecarUser } from "../site/site.ts";
 import type { Features } from "./remora.ts";
 import { createObjects, declared, kubernetesNamespace, podUid } from "./remora-objects.ts";
 
@@ -29,7 +29,6 @@ export interface BenchMesh {
   readonly server: Sidecar;
 }
 
-const proxyUid = 15_008;
 const identityPort = 15_012;
 const controlPort = 15_010;
 
@@ -88,7 +87,7 @@ function createSidecar(context: Context, name: "client" | "server"): Sidecar {
   const isServer = name === "server";
   const privateFolder = `${folder}/private-${name}`;
   mkdirSync(privateFolder, { recursive: true });
-  chownSync(privateFolder, proxyUid, proxyUid);
+  chownSync(privateFolder, sidecarUser, sidecarUser);
   chmodSync(privateFolder, 0o700);
   return {
     name: isServer ? "inbound" : "outbound",

@@ -1,13 +1,15 @@
 /** The objects of the bench's mesh: two pods and one Service, and what the feature runs put beside them. */
 import type { Traffic } from "../peer.ts";
-import { clientAddress, serverAddress } from "../site/network.ts";
+import { clientAddress } from "../site/network.ts";
 import type { Site } from "../site/site.ts";
 import type { Features } from "./remora.ts";
 
 export const kubernetesNamespace = "bench";
 
-/** The Service that clients dial; on no interface, as in a cluster. */
-export const serviceAddress = "10.96.0.10";
+/** Of the Services that clients dial, one for each destination; on no interface, as in a cluster. */
+export function serviceAddresses({ destinations }: Site): string[] {
+  return destinations.map((_, at) => `10.96.1.${at + 10}`);
+}
 
 /** A Service of many pods, all of them in a network of their own. */
 export const crowdAddress = "10.96.0.20";
@@ -40,26 +42,39 @@ export function createObjects(site: Site, traffic: Traffic, features: Features):
       conditions: [{ type: "Ready", status: "True" }],
     },
   });
-  const { appProtocol } = declared[traffic];
-  const service = {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: { name: "server", namespace: kubernetesNamespace },
-    spec: {
-      clusterIP: serviceAddress,
-      selector: { app: "server" },
-      ports: [{ port: 80, targetPort: site.backendPort, appProtocol }],
-    },
-  };
   const items = [
     pod("client", clientAddress),
-    pod("server", serverAddress),
-    service,
+    ...site.destinations.flatMap((ip, at) => createServer(site, traffic, pod("server", ip), at)),
     ...createPolicies(features.rules ?? 0),
     ...Array.from({ length: features.services ?? 0 }, (_, at) => otherService(at, pod)).flat(),
     ...createCrowd(features.endpoints ?? 0, pod),
   ];
   return { apiVersion: "v1", kind: "List", items };
+}
+
+/** A pod of the server's account with a Service of its own. */
+function createServer(
+  site: Site,
+  traffic: Traffic,
+  pod: { readonly metadata: object },
+  at: number,
+): unknown[] {
+  const name = at === 0 ? "server" : `server-${at}`;
+  const uid = `00000000-0000-4000-b000-${at.toString(16).padStart(12, "0")}`;
+  const metadata = { ...pod.metadata, name, labels: { app: "server", server: name } };
+  const service = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace: kubernetesNamespace },
+    spec: {
+      clusterIP: serviceAddresses(site)[at],
+      selector: { server: name },
+      ports: [
+        { port: 80, targetPort: site.backendPort, appProtocol: declared[traffic].appProtocol },
+      ],
+    },
+  };
+  return [{ ...pod, metadata: at === 0 ? metadata : { ...metadata, uid } }, service];
 }
 
 /** As many as one policy may have. */

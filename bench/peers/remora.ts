@@ -1,19 +1,18 @@
 /** Remora as it is built in dist/: two sidecars, redirection by its init program, certificates and discovery by its own. */
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { sidecarEnvironment, sidecarNodeFlags } from "../../src/core/node-runtime.ts";
 import type { MeshClient, Peer, Traffic } from "../peer.ts";
 import { createLeaf } from "../site/certificates.ts";
 import { run } from "../site/command.ts";
 import { launch, type RunningProgram, runInside } from "../site/launch.ts";
 import { startToReady, startWaiting } from "../site/ready.ts";
-import type { Site } from "../site/site.ts";
+import { type Site, sidecarUser } from "../site/site.ts";
 import { meshPort } from "./pair.ts";
 import { type BenchMesh, createBenchMesh, type Sidecar } from "./remora-mesh.ts";
-import { crowdAddress, crowdNetwork, serviceAddress } from "./remora-objects.ts";
+import { crowdAddress, crowdNetwork, serviceAddresses } from "./remora-objects.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const getProgram = new URL("../programs/get.ts", import.meta.url).pathname;
-const proxyUid = 15_008;
 
 /** What a sidecar is given beyond its defaults, to see what it costs. */
 export interface Features {
@@ -110,7 +109,8 @@ async function start(site: Site, traffic: Traffic, features: Features) {
     if (features.endpoints !== undefined) await meetCrowd(site);
     if (features.scraped === true) running.push(...scrapers(site));
     return {
-      target: { host: serviceAddress, port: 80 },
+      target: { host: serviceAddresses(site)[0] ?? "", port: 80 },
+      targets: serviceAddresses(site).map((host) => ({ host, port: 80 })),
       outbound: sidecars.slice(1),
       inbound: sidecars.slice(0, 1),
       meshClient: await createMeshClient(site, folder),
@@ -128,10 +128,8 @@ async function createMeshClient(site: Site, folder: string): Promise<MeshClient>
   // Made by identity at its first start.
   const issuer = `${folder}/authority/own/ca-cert.pem`;
   const signer = { certificate: issuer, key: `${folder}/authority/own/ca-key.pem` };
-  const { key, combined, certificate } = await createLeaf(folder, "handshake", signer);
-  const chain = combined.replace("combined", "chain");
-  writeFileSync(chain, readFileSync(certificate, "utf8") + readFileSync(issuer, "utf8"));
-  return { host: site.serverAddress, port: meshPort, key, chain };
+  const { key, certificate } = await createLeaf(folder, "handshake", signer);
+  return { host: site.serverAddress, port: meshPort, key, chain: certificate };
 }
 
 /** Identity or control, on the server's side and on the load core: neither is part of a request. */
@@ -168,7 +166,7 @@ function startSidecar(site: Site, sidecar: Sidecar, features: Features): Running
     ...(features.accessLog === true ? { stdout: `${site.folder}/${sidecar.name}.log` } : {}),
   };
   const command = [process.execPath, ...sidecarNodeFlags, bundle("proxy")];
-  return launch(`remora ${sidecar.name}`, command, { ...place, user: proxyUid });
+  return launch(`remora ${sidecar.name}`, command, { ...place, user: sidecarUser });
 }
 
 /** One request is enough: what was asked for is kept up to date. It fails, since there is nobody, and fast. */

@@ -1,13 +1,14 @@
 /**
- * `paced-http1.ts HOST PORT PATH CONNECTIONS RATE SECONDS DELAY`: opens that many connections with one request on each
- * and prints `open`, waits DELAY seconds, then sends RATE requests per second over them in turn, on a fixed schedule.
+ * `paced-http1.ts HOST:PORT,… PATH CONNECTIONS RATE SECONDS DELAY`: opens that many connections, to the targets in turn,
+ * with one request on each, and prints `open`, waits DELAY seconds, then sends RATE requests per second over them in turn, on a fixed schedule.
  * It never waits for an answer before the next request is sent, so a stall is seen by every request that it delayed.
  * Prints one line of JSON and keeps the connections until it is ended.
  */
 import { connect, type Socket } from "node:net";
 
-const [host = "", port = "", path = "/", ...numbers] = process.argv.slice(2);
+const [targets = "", path = "/", ...numbers] = process.argv.slice(2);
 const [connections = 1, rate = 1, seconds = 1, delay = 0] = numbers.map(Number);
+const hosts = targets.split(",");
 const request = Buffer.from(`GET ${path} HTTP/1.1\r\nhost: bench\r\n\r\n`, "latin1");
 
 interface Connection {
@@ -30,7 +31,8 @@ latencies.length = 0;
 await sendPaced();
 report();
 
-function open(): Connection {
+function open(_: unknown, at: number): Connection {
+  const [host = "", port] = (hosts[at % hosts.length] ?? "").split(":");
   const socket = connect({ host, port: Number(port), noDelay: true });
   const connection: Connection = { socket, sentAt: [], received: Buffer.alloc(0) };
   socket.on("error", () => socket.destroy());

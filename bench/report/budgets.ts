@@ -75,6 +75,15 @@ export const budgets: readonly Budget[] = [
   value("the same at eight times as many", "connections-8000", perIdle, 8),
   value("memory above idle a minute after a burst", "memory-burst", "memoryAboveIdle", 5),
   value("start to ready, certificate included", "idle", "startToReady", 150),
+  {
+    what: "CPU per message of a long gRPC stream against HAProxy",
+    scenario: "grpc-stream",
+    metric: "cpuPerMessage",
+    limit: { kind: "ratio", against: haproxy, atMost: 1 },
+  },
+  value("20 peers, 1,000 connections, 5,000 req/s", "peers-20", "memoryMaxLoaded", 40),
+  value("the same, above idle a minute later", "peers-20", "memoryAboveIdle", 5),
+  value("private memory per mesh connection", "mesh-connections", "memoryPerMeshConnection", 90),
   growth("policy rules", "rules", "cpuPerRequest"),
   growth("Services in the mesh", "services", "cpuPerRequest"),
   // The picker works on the client's side; the other side never hears of endpoints.

@@ -3,8 +3,8 @@ import { totalCpu } from "../measure/cpu.ts";
 import type { Sample } from "../measure/metric.ts";
 import type { Scenario, Subject } from "../scenario.ts";
 import { runInside } from "../site/launch.ts";
+import { sidecarUser } from "../site/site.ts";
 
-const sidecarUser = 15_008;
 const program = new URL("../programs/handshakes.ts", import.meta.url).pathname;
 
 export const handshakeScenarios: readonly Scenario[] = [

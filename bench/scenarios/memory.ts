@@ -1,5 +1,5 @@
 /** What a sidecar holds: idle, with a thousand connections, under load, and a while after a burst. */
-import { type PacedRun, startPaced } from "../load/paced.ts";
+import { type PacedResult, type PacedRun, startPaced } from "../load/paced.ts";
 import { wrk } from "../load/wrk.ts";
 import { largestMegabytes, privateMegabytes } from "../measure/memory.ts";
 import type { Sample } from "../measure/metric.ts";
@@ -10,6 +10,8 @@ import type { Scenario, Subject } from "../scenario.ts";
 const settleMillis = 2_000;
 const connections = 1_000;
 const rate = 5_000;
+/** Long enough for the young generation to have been filled and emptied many times. */
+const loadedSeconds = 10;
 
 export const memoryScenarios: readonly Scenario[] = [
   {
@@ -44,6 +46,17 @@ export const memoryScenarios: readonly Scenario[] = [
     onRequest: true,
     direct: false,
     measure: measureBurst,
+  },
+  {
+    name: "peers-20",
+    title: `${connections} connections of one application to 20 pods, ${rate} requests per second, then a minute of silence`,
+    traffic: "http1",
+    metrics: ["memoryMaxLoaded", "memoryAboveIdle", "memoryMax", "latencyP99", "errors"],
+    pair: "fresh",
+    manyDestinations: true,
+    onRequest: true,
+    direct: false,
+    measure: measurePeers,
   },
 ];
 
@@ -122,6 +135,33 @@ async function measureBurst(subject: Subject): Promise<Sample> {
   await sleep(60_000);
   const after = largestMegabytes(subject.pair);
   return { memoryMax: after, memoryMaxLoaded: peak, memoryAboveIdle: after - idle };
+}
+
+/** The inbound proxy stands for twenty here, so only the outbound one is looked at. */
+async function measurePeers(subject: Subject): Promise<Sample> {
+  const { pair } = subject;
+  const loaded = { ...pair, inbound: [] };
+  await sleep(settleMillis);
+  const idle = largestMegabytes(loaded);
+  const seconds = Math.max(subject.seconds, loadedSeconds);
+  const run = startPaced(subject, { connections, rate, seconds, delay: 2 });
+  let measured: { readonly peak: number; readonly value: PacedResult };
+  try {
+    await run.opened;
+    measured = await whileSampling(loaded, run.result);
+  } finally {
+    await run.program.stop();
+  }
+  await sleep(60_000);
+  const after = largestMegabytes(loaded);
+  const { peak, value } = measured;
+  return {
+    memoryMaxLoaded: peak,
+    memoryAboveIdle: after - idle,
+    memoryMax: idle,
+    latencyP99: value.p99,
+    errors: value.errors,
+  };
 }
 
 async function whileSampling<T>(pair: Pair, work: Promise<T>): Promise<{ peak: number; value: T }> {

@@ -1,13 +1,22 @@
-/** One certificate authority and a P-256 leaf for each side, with SPIFFE names, used by every peer but Remora. */
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+/**
+ * One certificate authority and a P-256 leaf for each side, with SPIFFE names, used by every peer but Remora. An issuer
+ * stands between root and leaf and is sent along, as Remora's identity does it: handshakes are compared byte for byte.
+ */
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { run } from "./command.ts";
 
 export interface Leaf {
+  /** The leaf and the issuer below the root. */
   readonly certificate: string;
   readonly key: string;
   /** Certificate and key in one file, as HAProxy wants them. */
   readonly combined: string;
   readonly spiffeId: string;
+}
+
+interface Signer {
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** nginx checks an upstream by a DNS name and cannot check a SPIFFE ID. */
@@ -28,31 +37,38 @@ const leafExtensions = [
   "extendedKeyUsage=serverAuth,clientAuth",
 ];
 
+const issuerExtensions = [
+  "basicConstraints=critical,CA:TRUE,pathlen:0",
+  "keyUsage=critical,keyCertSign,cRLSign",
+];
+
 export async function createCertificates(folder: string): Promise<Certificates> {
   const authority = `${folder}/ca.pem`;
-  const signer = { certificate: authority, key: `${folder}/ca.key` };
-  await create(authority, signer.key, ["keyUsage=critical,keyCertSign,cRLSign"]);
+  const root = { certificate: authority, key: `${folder}/ca.key` };
+  await create(authority, root.key, ["keyUsage=critical,keyCertSign,cRLSign"]);
+  const signer = { certificate: `${folder}/issuer.pem`, key: `${folder}/issuer.key` };
+  await create(signer.certificate, signer.key, issuerExtensions, signedBy(root));
   const leaf = (name: string) => createLeaf(folder, name, signer);
   return { authority, client: await leaf("client"), server: await leaf("server") };
 }
 
 /** A certificate of the service account `name`, signed by an authority whose files are given. */
-export async function createLeaf(
-  folder: string,
-  name: string,
-  authority: { readonly certificate: string; readonly key: string },
-): Promise<Leaf> {
+export async function createLeaf(folder: string, name: string, authority: Signer): Promise<Leaf> {
   const spiffeId = `spiffe://cluster.local/ns/bench/sa/${name}`;
   const key = `${folder}/${name}.key`;
   const certificate = `${folder}/${name}.pem`;
   const names = `subjectAltName=critical,URI:${spiffeId},DNS:${leafDnsName}`;
-  const signer = ["-CA", authority.certificate, "-CAkey", authority.key];
-  await create(certificate, key, [...leafExtensions, names], signer);
+  await create(certificate, key, [...leafExtensions, names], signedBy(authority));
+  appendFileSync(certificate, readFileSync(authority.certificate));
   // Worth nothing after the run, and read by programs without privileges.
   chmodSync(key, 0o644);
   const combined = `${folder}/${name}.combined.pem`;
   writeFileSync(combined, readFileSync(certificate, "utf8") + readFileSync(key, "utf8"));
   return { certificate, key, combined, spiffeId };
+}
+
+function signedBy({ certificate, key }: Signer): string[] {
+  return ["-CA", certificate, "-CAkey", key];
 }
 
 async function create(

@@ -14,6 +14,12 @@ export interface Network {
 export const clientAddress = "10.77.0.1";
 export const serverAddress = "10.77.0.2";
 
+/** More addresses of the server's side: each is another pod to the proxies in front of it. */
+export const moreServerAddresses: readonly string[] = Array.from(
+  { length: 20 },
+  (_, at) => `10.77.0.${at + 10}`,
+);
+
 /** Names carry this process's id, so that a later run knows which ones nobody owns any more. */
 export function createNetwork(label: string): Network {
   const clientNamespace = `${prefix}${process.pid}-${label}-client`;
@@ -38,7 +44,7 @@ export function createNetwork(label: string): Network {
       serverNamespace,
     );
     address(clientNamespace, clientAddress);
-    address(serverNamespace, serverAddress);
+    for (const own of [serverAddress, ...moreServerAddresses]) address(serverNamespace, own);
   } catch (error) {
     remove();
     throw error;

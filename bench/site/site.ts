@@ -1,7 +1,7 @@
 /** The place where one pair runs: its namespaces, its folder, its certificates, and which core does what. */
 import { mkdirSync } from "node:fs";
 import type { Certificates } from "./certificates.ts";
-import { createNetwork, serverAddress } from "./network.ts";
+import { createNetwork, moreServerAddresses, serverAddress } from "./network.ts";
 
 /** One core for the two proxies, another for load and backend: neither can hide in the other's time. */
 export interface Cores {
@@ -14,6 +14,8 @@ export interface Site {
   readonly serverNamespace: string;
   /** The server side's address as the client side sees it. */
   readonly serverAddress: string;
+  /** What the outbound proxy spreads its requests over: the one address, or many for a scenario of many peers. */
+  readonly destinations: readonly string[];
   readonly backendPort: number;
   readonly cores: Cores;
   readonly certificates: Certificates;
@@ -22,12 +24,17 @@ export interface Site {
   remove(): void;
 }
 
-export function createSite(
-  label: string,
-  runFolder: string,
-  certificates: Certificates,
-  cores: Cores,
-): Site {
+/** What a sidecar runs as, and whose connections are not captured. */
+export const sidecarUser = 15_008;
+
+export interface SiteOptions {
+  readonly certificates: Certificates;
+  readonly cores: Cores;
+  readonly manyDestinations: boolean;
+}
+
+export function createSite(label: string, runFolder: string, options: SiteOptions): Site {
+  const { certificates, cores, manyDestinations } = options;
   const network = createNetwork(label);
   const folder = `${runFolder}/${label}`;
   mkdirSync(folder, { recursive: true });
@@ -35,6 +42,7 @@ export function createSite(
     clientNamespace: network.clientNamespace,
     serverNamespace: network.serverNamespace,
     serverAddress,
+    destinations: manyDestinations ? moreServerAddresses : [serverAddress],
     backendPort: 8080,
     cores,
     certificates,
