@@ -5,10 +5,10 @@ import { run, versionOf } from "../site/command.ts";
 
 export async function describeMachine(): Promise<Record<string, string>> {
   const processors = cpus();
-  const memory = Math.round(totalmem() / 2 ** 30);
+  const memory = Math.round(totalmem() / 1e9);
   return {
     processor: `${processors.length} × ${processors[0]?.model.trim() ?? "unknown"}`,
-    memory: `${memory} GiB`,
+    memory: `${memory} GB`,
     kernel: release(),
     system: /^PRETTY_NAME="(.*)"$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "unknown",
     node: process.versions.node,

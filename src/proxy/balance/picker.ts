@@ -36,15 +36,8 @@ export class Picker {
   pick(now: number, tried?: ReadonlySet<EndpointLoad>): EndpointLoad | undefined {
     const loads = this.#loads;
     if (loads.length === 1 && tried === undefined) return loads[0];
-    for (let draw = 0; tried === undefined && draw < maxDraws; draw += 1) {
-      const pair = this.#twoOf(loads);
-      if (pair === undefined) break;
-      const [first, second] = pair;
-      if (second.isAvoided(now)) {
-        if (!first.isAvoided(now)) return first;
-      } else if (first.isAvoided(now)) return second;
-      else return first.cost(now) <= second.cost(now) ? first : second;
-    }
+    const drawn = tried === undefined ? this.#draw(now) : undefined;
+    if (drawn !== undefined) return drawn;
     const left = tried === undefined ? loads : loads.filter((load) => !tried.has(load));
     const healthy = left.filter((load) => !load.isAvoided(now));
     const candidates = healthy.length > 0 ? healthy : left;
@@ -56,6 +49,21 @@ export class Picker {
   /** For people who look. */
   describe(now: number): readonly EndpointReport[] {
     return this.#loads.map((load) => load.describe(now));
+  }
+
+  /** The better of two that are not avoided, or the one of them that is not; undefined when luck had none. */
+  #draw(now: number): EndpointLoad | undefined {
+    for (let draw = 0; draw < maxDraws; draw += 1) {
+      const pair = this.#twoOf(this.#loads);
+      if (pair === undefined) return undefined;
+      const [first, second] = pair;
+      const avoided = first.isAvoided(now);
+      if (second.isAvoided(now)) {
+        if (!avoided) return first;
+      } else if (avoided) return second;
+      else return first.cost(now) <= second.cost(now) ? first : second;
+    }
+    return undefined;
   }
 
   #twoOf(loads: readonly EndpointLoad[]): readonly [EndpointLoad, EndpointLoad] | undefined {
