@@ -2,8 +2,9 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { noPolicySnapshot, type PolicySnapshot } from "../../api/authorization.ts";
 import { AuthorizationSchema } from "../../api/gen/authorization_pb.ts";
-import type { AuthorizationPolicy, KnownObject, MeshPolicy, Pod } from "../../api/kubernetes.ts";
+import type { KnownObject, Pod } from "../../api/kubernetes.ts";
 import { openWorkloadPolicy } from "../../api/mesh-policy.ts";
+import type { AuthorizationPolicy, MeshPolicy } from "../../api/policy-kinds.ts";
 import { decodeAuthorization } from "../../api/wire/authorization.ts";
 import { resolveMeshPolicy } from "../../control/model/mesh-policy.ts";
 import { encodePolicy, policyReaches } from "../../control/model/policy.ts";

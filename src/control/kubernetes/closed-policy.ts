@@ -2,7 +2,7 @@
  * What holds in place of a policy that cannot be read: it closes what it could have been meant to close. It follows from the
  * object alone, so all replicas of control say the same, also one that starts later and never saw a better version.
  */
-import type { AuthorizationPolicy, AuthorizationRule, MeshPolicy } from "../../api/kubernetes.ts";
+import type { AuthorizationPolicy, AuthorizationRule, MeshPolicy } from "../../api/policy-kinds.ts";
 import { type Issue, isMapping } from "../manifests/schema.ts";
 import type { PolicyKind } from "./policy-record.ts";
 

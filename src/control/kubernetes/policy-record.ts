@@ -1,5 +1,5 @@
 /** A policy of the API server: what is in force of it, and what is wrong with it. */
-import type { AuthorizationPolicy, MeshPolicy } from "../../api/kubernetes.ts";
+import type { AuthorizationPolicy, MeshPolicy } from "../../api/policy-kinds.ts";
 import type { RawObject } from "../../kubernetes/raw-object.ts";
 import { kinds } from "../manifests/kinds.ts";
 import type { Issue } from "../manifests/schema.ts";

@@ -1,12 +1,7 @@
 /** The API server as control's source: every kind that matters, followed; what was good stays when it goes away. */
 import { isDeepStrictEqual } from "node:util";
-import type {
-  AuthorizationPolicy,
-  MeshObject,
-  MeshPolicy,
-  Pod,
-  Service,
-} from "../../api/kubernetes.ts";
+import type { MeshObject, Pod, Service } from "../../api/kubernetes.ts";
+import type { AuthorizationPolicy, MeshPolicy } from "../../api/policy-kinds.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Log } from "../../core/log.ts";
 import type { KubernetesClient } from "../../kubernetes/client.ts";

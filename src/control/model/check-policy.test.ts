@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AuthorizationPolicy, MeshPolicy, Pod, Service } from "../../api/kubernetes.ts";
+import type { Pod, Service } from "../../api/kubernetes.ts";
+import type { AuthorizationPolicy, MeshPolicy } from "../../api/policy-kinds.ts";
 import { checkPolicy } from "./check-policy.ts";
 
 const apiVersion = "policy.remora.dev/v1alpha1";

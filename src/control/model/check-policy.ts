@@ -1,12 +1,7 @@
 /** What is wrong with a policy: its shape, and what it does not do among the pods that are there. */
 import { AppProtocol } from "../../api/gen/workload_pb.ts";
-import type {
-  AuthorizationPolicy,
-  AuthorizationRule,
-  MeshPolicy,
-  Pod,
-  Service,
-} from "../../api/kubernetes.ts";
+import type { Pod, Service } from "../../api/kubernetes.ts";
+import type { AuthorizationPolicy, AuthorizationRule, MeshPolicy } from "../../api/policy-kinds.ts";
 import { kinds } from "../manifests/kinds.ts";
 import { formatPath, type Path } from "../manifests/schema.ts";
 import { isAboutRequests, policyReaches } from "./policy.ts";

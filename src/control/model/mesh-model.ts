@@ -6,15 +6,8 @@ import { isDeepStrictEqual } from "node:util";
 import { create } from "@bufbuild/protobuf";
 import { addressType } from "../../api/discovery.ts";
 import { AddressSchema } from "../../api/gen/workload_pb.ts";
-import type {
-  AuthorizationPolicy,
-  EndpointSlice,
-  MeshObject,
-  MeshPolicy,
-  Node,
-  Pod,
-  Service,
-} from "../../api/kubernetes.ts";
+import type { EndpointSlice, MeshObject, Node, Pod, Service } from "../../api/kubernetes.ts";
+import type { AuthorizationPolicy, MeshPolicy } from "../../api/policy-kinds.ts";
 import { AddressClaims } from "./address-claims.ts";
 import { EndpointIndex, type ModelEndpoint, readEndpoints } from "./endpoints.ts";
 import { addTo, deleteFrom } from "./index-of.ts";

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toBinary } from "@bufbuild/protobuf";
 import { WorkloadPolicySchema } from "../../api/gen/remora-policy_pb.ts";
-import type { MeshPolicy, Pod } from "../../api/kubernetes.ts";
+import type { Pod } from "../../api/kubernetes.ts";
 import { portPolicy, type WorkloadPolicy } from "../../api/mesh-policy.ts";
+import type { MeshPolicy } from "../../api/policy-kinds.ts";
 import { decodeWorkloadPolicy } from "../../api/wire/workload-policy.ts";
 import { encodeMeshPolicy, resolveMeshPolicy } from "./mesh-policy.ts";
 

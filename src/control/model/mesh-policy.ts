@@ -7,8 +7,9 @@ import {
   type WorkloadPolicy as WorkloadPolicyMessage,
   WorkloadPolicySchema,
 } from "../../api/gen/remora-policy_pb.ts";
-import type { MeshPolicy, MeshPolicySettings, Pod } from "../../api/kubernetes.ts";
+import type { Pod } from "../../api/kubernetes.ts";
 import { openWorkloadPolicy, type PortPolicy, type WorkloadPolicy } from "../../api/mesh-policy.ts";
+import type { MeshPolicy, MeshPolicySettings } from "../../api/policy-kinds.ts";
 import { policyKey, policySelects } from "./policy.ts";
 
 export interface MeshPolicyQuestion {

@@ -1,8 +1,8 @@
 /** Policies by where they reach: those of the root namespace everywhere, all others in their own. */
 import { authorizationType } from "../../api/discovery.ts";
 import { AuthorizationSchema, type Scope } from "../../api/gen/authorization_pb.ts";
-import type { AuthorizationPolicy, MeshPolicy } from "../../api/kubernetes.ts";
 import type { WorkloadPolicy } from "../../api/mesh-policy.ts";
+import type { AuthorizationPolicy, MeshPolicy } from "../../api/policy-kinds.ts";
 import { resolveMeshPolicy } from "./mesh-policy.ts";
 import { encodePolicy, policyKey, policyScope, policySelects } from "./policy.ts";
 import { encodeResource, type Resource } from "./resource.ts";

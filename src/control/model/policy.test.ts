@@ -6,7 +6,7 @@ import {
   AuthorizationSchema,
   type Authorization as Message,
 } from "../../api/gen/authorization_pb.ts";
-import type { AuthorizationPolicy, AuthorizationRule } from "../../api/kubernetes.ts";
+import type { AuthorizationPolicy, AuthorizationRule } from "../../api/policy-kinds.ts";
 import { decodeAuthorization } from "../../api/wire/authorization.ts";
 import { encodePolicy } from "./policy.ts";
 

@@ -16,13 +16,13 @@ import {
   type RequestMatchSchema,
   RequestRulesSchema,
 } from "../../api/gen/remora-policy_pb.ts";
+import type { Pod } from "../../api/kubernetes.ts";
 import type {
   AuthorizationPolicy,
   AuthorizationRule,
   HeaderCondition,
   MeshPolicy,
-  Pod,
-} from "../../api/kubernetes.ts";
+} from "../../api/policy-kinds.ts";
 import { parseIpBytes } from "../../core/address.ts";
 
 type Match = MessageInitShape<typeof MatchSchema>;
