@@ -9,8 +9,9 @@ import type {
   Reset,
   ResponseHead,
 } from "../exchange.ts";
-import { Connection, type Role } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { CLIENT_PREFACE, errorName, MAX_31_BITS, PROTOCOL_ERROR } from "./numbers.ts";
+import type { Role } from "./role.ts";
 import type { Http2Settings } from "./settings.ts";
 import { halfClosedLocal, open, receiveHeaders, type StreamState } from "./state.ts";
 import type { Http2Stats } from "./stats.ts";
@@ -209,8 +210,7 @@ class ClientSide implements Http2Client, Role {
     for (const stream of connection.streams.all()) {
       if (stream.id > lastStreamId) connection.streams.cutUnprocessed(stream, detail);
     }
-    connection.ending = true;
-    connection.finishIfIdle();
+    connection.endWhenIdle();
   }
 
   onStreamGone(): void {

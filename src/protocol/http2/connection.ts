@@ -8,29 +8,28 @@ import type {
   ResponseHead,
 } from "../exchange.ts";
 import { DataReceiver } from "./data-receiver.ts";
+import { Departure, drainPing } from "./departure.ts";
 import { type FrameHandler, FrameParser } from "./frame-parser.ts";
 import { HeadBlock } from "./head-block.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
 import { defaultLimits, FloodBudgets, type Http2Limits } from "./limits.ts";
 import {
-  CANCEL,
   COMPRESSION_ERROR,
   ENHANCE_YOUR_CALM,
-  errorName,
   FLAG_ACK,
   FLOW_CONTROL_ERROR,
   FRAME_PING,
   FRAME_SETTINGS,
   FRAME_SIZE_ERROR,
   MAX_31_BITS,
-  NO_ERROR,
   PROTOCOL_ERROR,
-  REFUSED_STREAM,
   SETTINGS_TIMEOUT,
   STREAM_CLOSED,
 } from "./numbers.ts";
 import { readSettings } from "./peer-settings.ts";
 import { ReceiveFlow } from "./receive-flow.ts";
+import { brokenConnection, closedByPeer, resetByPeer } from "./resets.ts";
+import type { Role } from "./role.ts";
 import { Sender } from "./sender.ts";
 import {
   encodeSettings,
@@ -38,38 +37,14 @@ import {
   type ResolvedSettings,
   resolveSettings,
 } from "./settings.ts";
+import { endStalled } from "./stalls.ts";
 import { canReceive, canSend, closed, receiveHeaders, type StreamState } from "./state.ts";
 import { createHttp2Stats, type Http2Stats } from "./stats.ts";
 import type { Stream } from "./stream.ts";
 import { StreamTable, type StreamTableOwner } from "./stream-table.ts";
 
-/** What is different on the two sides of a connection. */
-export interface Role {
-  readonly server: boolean;
-  /** HEADERS came for a stream that is not there. */
-  onUnknownHeaders(streamId: number, end: boolean, selfDependent: boolean): void;
-  /** Whether the stream has not begun yet, so that nothing may be sent on it. */
-  isIdle(streamId: number): boolean;
-  /** The final or an informational head came for a stream that waits for it. */
-  onResponseHead(stream: Stream, end: boolean): void;
-  onGoaway(lastStreamId: number, code: number): void;
-  /** A stream has gone; `capacity` may be larger. */
-  onStreamGone(): void;
-  onSettings(): void;
-  /** The connection is over, and so are its streams. */
-  onDead(): void;
-  /** Writes the fields of our head; gives false if the owner may not send one now. */
-  writeHead(stream: Stream, head: RequestHead | ResponseHead, end: boolean): void;
-}
-
-/** How far the orderly end has come: GOAWAY for all streams, then GOAWAY with the real last one (6.8). */
-const serving = 0;
-const announced = 1;
-const leaving = 2;
-
-/** PING payloads that say which question the ack answers. */
+/** PING payload, so that the ack can be told from that of a drain. */
 const keepalivePing = 0x6b_61_6c_76;
-const drainPing = 0x64_72_61_69;
 
 export class Connection implements Engine, FrameHandler, StreamTableOwner {
   readonly streams: StreamTable;
@@ -82,9 +57,6 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
   /** The highest stream that the peer began. */
   lastPeerStream = 0;
   dead = false;
-  drainPhase: number = serving;
-  /** No more requests can come; once no stream is left, neither can anything else. */
-  ending = false;
   /** What the peer's SETTINGS said. */
   peerMaxStreams = 100;
   peerExtendedConnect = false;
@@ -95,7 +67,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
   readonly #parser: FrameParser;
   readonly #flow: ReceiveFlow;
   readonly #data: DataReceiver;
-  #finished = false;
+  readonly #departure: Departure;
   #settingsAcked = false;
   #pingOut = false;
   #ticks = 0;
@@ -120,6 +92,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
     this.head = new HeadBlock(this.limits);
     this.#decoder = new HpackDecoder(this.settings.headerTableSize);
     this.#parser = new FrameParser(this, this.settings.maxFrameSize, this.limits);
+    this.#departure = new Departure(host, this);
   }
 
   /** Sends our part of the preface (3.4), behind what the role wrote. */
@@ -148,18 +121,12 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
 
   receiveEnd(): void {
     if (this.dead) return;
-    this.ending = true;
-    const reset: Reset = {
-      code: this.#role.server ? "downstream_closed" : "upstream_closed",
-      // An exchange that was cut must not look whole to whoever this is passed on to.
-      http2Code: CANCEL,
-      detail: "connection closed by the peer",
-      unprocessed: false,
-    };
+    this.#departure.ending = true;
+    const reset = closedByPeer(this.#role.server);
     for (const stream of this.streams.all()) {
       if (canReceive(stream.state)) this.streams.cut(stream, reset);
     }
-    this.finishIfIdle();
+    this.#departure.finishIfIdle();
   }
 
   flushed(): void {
@@ -183,20 +150,23 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
     if (!this.#settingsAcked && this.#ticks > handshakeTicks) {
       return this.onBroken(SETTINGS_TIMEOUT, "SETTINGS without ack", "handshakeTicks");
     }
-    if (this.drainPhase === announced) this.#leave();
-    if (this.sender.waiting.length > 0) this.#checkStalls();
+    this.#departure.settle();
+    if (this.sender.waiting.length > 0) endStalled(this);
   }
 
   drain(): void {
-    if (this.dead || this.drainPhase !== serving) return;
-    if (!this.#role.server) {
-      this.drainPhase = announced;
-      return this.#leave();
-    }
-    this.drainPhase = announced;
-    this.sender.goaway(MAX_31_BITS, NO_ERROR, "draining");
-    // Whatever the peer sent before it saw our GOAWAY is here when the ack is (6.8).
-    this.sender.control(FRAME_PING, 0, 0, drainPing, 0);
+    if (!this.dead) this.#departure.begin(this.#role.server);
+  }
+
+  /** No more requests can come. */
+  get ending(): boolean {
+    return this.#departure.ending;
+  }
+
+  /** The peer takes no more of them: it is over with the last stream. */
+  endWhenIdle(): void {
+    this.#departure.ending = true;
+    this.#departure.finishIfIdle();
   }
 
   /** Asks whether the peer is there; false if it has not answered the last time. */
@@ -277,13 +247,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
       return;
     }
     const { server } = this.#role;
-    const reset: Reset = {
-      code: server ? "downstream_closed" : "upstream_reset",
-      http2Code: code,
-      detail: `stream reset by the peer with ${errorName(code)}`,
-      unprocessed: code === REFUSED_STREAM,
-    };
-    this.streams.resetByPeer(stream, reset, server);
+    this.streams.resetByPeer(stream, resetByPeer(server, code), server);
   }
 
   onSettings(payload: Buffer): void {
@@ -314,7 +278,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
     }
     const question = payload.readUInt32BE(0);
     if (question === keepalivePing) this.#pingOut = false;
-    if (question === drainPing && this.drainPhase === announced) this.#leave();
+    if (question === drainPing) this.#departure.settle();
   }
 
   onGoaway(lastStreamId: number, code: number): void {
@@ -356,12 +320,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
     this.stats.connectionErrors += 1;
     if (limit !== undefined) this.stats.floods[limit] = (this.stats.floods[limit] ?? 0) + 1;
     this.sender.goaway(this.lastPeerStream, code, detail);
-    const reset: Reset = {
-      code: limit === undefined ? "protocol_error" : "flood",
-      http2Code: code,
-      detail,
-      unprocessed: false,
-    };
+    const reset = brokenConnection(code, detail, limit !== undefined);
     this.#die(reset);
     this.#host.close(reset, true);
   }
@@ -420,34 +379,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
 
   onGone(): void {
     this.#role.onStreamGone();
-    this.finishIfIdle();
-  }
-
-  finishIfIdle(): void {
-    if (!this.ending || this.streams.size > 0 || this.#finished || this.dead) return;
-    this.#finished = true;
-    this.sender.muted = true;
-    this.#host.finish();
-  }
-
-  #leave(): void {
-    this.drainPhase = leaving;
-    this.ending = true;
-    this.sender.goaway(this.lastPeerStream, NO_ERROR, "");
-    this.finishIfIdle();
-  }
-
-  #checkStalls(): void {
-    const { stallTicks, stallBytes } = this.limits;
-    for (const stream of this.sender.waiting.slice()) {
-      if (stream.progress >= stallBytes) {
-        stream.progress = 0;
-        stream.stalledTicks = 0;
-      } else if ((stream.stalledTicks += 1) >= stallTicks) {
-        this.stats.floods["stallTicks"] = (this.stats.floods["stallTicks"] ?? 0) + 1;
-        this.streams.fail(stream, ENHANCE_YOUR_CALM, "peer takes no data", "idle_timeout");
-      }
-    }
+    this.#departure.finishIfIdle();
   }
 
   #die(reset: Reset): void {

@@ -6,8 +6,9 @@ import type {
   RequestHead,
   ResponseHead,
 } from "../exchange.ts";
-import { Connection, type Role } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { CLIENT_PREFACE, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM } from "./numbers.ts";
+import type { Role } from "./role.ts";
 import type { Http2Settings } from "./settings.ts";
 import { halfClosedRemote, open, type StreamState, sendHeaders } from "./state.ts";
 import type { Http2Stats } from "./stats.ts";
