@@ -1,4 +1,5 @@
 /** Byte gear. One exchange of a client connection: what its owner may write, and when it counts. */
+import type { ByteWriter } from "../byte-writer.ts";
 import type {
   HeaderList,
   MessageReader,
@@ -7,6 +8,7 @@ import type {
   Reset,
   ResponseHead,
 } from "../exchange.ts";
+import type { RequestWriter } from "./request-writer.ts";
 import { brokenByOwner } from "./resets.ts";
 
 /** What an exchange asks of its connection. */
@@ -17,9 +19,10 @@ export interface ClientSide {
   readonly window: number;
   /** Whether calls of this exchange still count. */
   isCurrent(exchange: ClientExchange): boolean;
-  /** Both give false when the body is not as its head announced. */
-  writeBody(exchange: ClientExchange, chunk: Uint8Array, end: boolean): boolean;
-  writeTrailers(exchange: ClientExchange, headers: HeaderList): boolean;
+  readonly request: RequestWriter;
+  readonly out: ByteWriter;
+  /** Something was put into `out`. */
+  wrote(): void;
   requestEnded(exchange: ClientExchange): void;
   granted(): void;
   /** The owner gave the exchange up, or wrote what cannot be sent: nothing more may pass on this connection. */
@@ -74,13 +77,15 @@ export class ClientExchange implements MessageWriter<RequestHead> {
       return;
     }
     this.uncredited += chunk.length;
-    this.#finishWrite(this.#connection.writeBody(this, chunk, end), end);
+    const before = this.#connection.out.length;
+    this.#finishWrite(before, this.#connection.request.writeBody(chunk, end), end);
   }
 
   trailers(headers: HeaderList): void {
     if (this.requestEnded || !this.#connection.isCurrent(this)) return;
-    if (this.switches) this.data(nothing, true);
-    else this.#finishWrite(this.#connection.writeTrailers(this, headers), true);
+    if (this.switches) return this.data(nothing, true);
+    const before = this.#connection.out.length;
+    this.#finishWrite(before, this.#connection.request.writeTrailers(headers), true);
   }
 
   reset(reset: Reset): void {
@@ -101,8 +106,19 @@ export class ClientExchange implements MessageWriter<RequestHead> {
     if (this.#earlyEnd) this.data(nothing, true);
   }
 
-  #finishWrite(written: boolean, end: boolean): void {
-    if (!written) {
+  /** When all that was written still waits in `out`, removes it: then the server cannot have acted on it. */
+  takeBackUnsent(): boolean {
+    const { out } = this.#connection;
+    if (this.written === 0 || out.length < this.written) return false;
+    out.length -= this.written;
+    return true;
+  }
+
+  /** `before` was the length of `out`; the body may not be as its head announced. */
+  #finishWrite(before: number, sound: boolean, end: boolean): void {
+    this.written += this.#connection.out.length - before;
+    this.#connection.wrote();
+    if (!sound) {
       const reset = brokenByOwner("request body that cannot be written as announced");
       this.#connection.abort(reset);
       this.reader.onReset(reset);

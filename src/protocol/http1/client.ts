@@ -5,10 +5,10 @@
  *                        └─ 101, 2xx to CONNECT ──> inTunnel
  *   any ── bad bytes, bytes nobody asked for, close, EOF ──> over
  */
+import type { ByteWriter } from "../byte-writer.ts";
 import type {
   Engine,
   EngineHost,
-  HeaderList,
   MessageReader,
   MessageWriter,
   RequestHead,
@@ -21,6 +21,7 @@ import { ClientExchange, type ClientSide } from "./client-exchange.ts";
 import { needMore, refused } from "./fault.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { defaultHttp1Limits, type Http1Limits } from "./limits.ts";
+import { ReadingGate } from "./reading-gate.ts";
 import { RequestWriter } from "./request-writer.ts";
 import {
   answeredEarly,
@@ -28,7 +29,9 @@ import {
   brokenByPeer,
   leftByServer,
   refusedRequest,
+  resetLater,
 } from "./resets.ts";
+import { beginResponseBody, interimProblem, withoutLength } from "./response-framing.ts";
 import { ResponseHeadReader } from "./response-head.ts";
 
 /** Who pools the connection. */
@@ -70,10 +73,11 @@ class ClientConnection implements Http1Client, ClientSide {
   readonly #headReader: ResponseHeadReader;
   readonly #body: BodyReader;
   readonly #held = new HeldBytes();
-  readonly #request: RequestWriter;
+  readonly request: RequestWriter;
+  readonly out: ByteWriter;
+  readonly #gate: ReadingGate;
   #state = isIdle;
   #exchange: ClientExchange | undefined;
-  #paused = false;
   #draining = false;
   #unusable = false;
   #consuming = false;
@@ -85,7 +89,9 @@ class ClientConnection implements Http1Client, ClientSide {
     this.#limits = limits;
     this.#headReader = new ResponseHeadReader(limits);
     this.#body = new BodyReader(limits);
-    this.#request = new RequestWriter(host.out);
+    this.out = host.out;
+    this.request = new RequestWriter(host.out);
+    this.#gate = new ReadingGate(host, limits.window);
   }
 
   get active(): number {
@@ -118,7 +124,7 @@ class ClientConnection implements Http1Client, ClientSide {
       resetLater(response, refusedRequest);
       return exchange;
     }
-    const bytes = this.#request.writeHead(head, end);
+    const bytes = this.request.writeHead(head, end);
     if (bytes === 0) {
       resetLater(response, brokenByOwner("request head that cannot be written"));
       return exchange;
@@ -142,7 +148,7 @@ class ClientConnection implements Http1Client, ClientSide {
       if (held.size > 0) held.consumeTo(at);
     }
     this.#consuming = false;
-    this.#updateReading();
+    this.granted();
     this.#announceIdle();
   }
 
@@ -150,12 +156,10 @@ class ClientConnection implements Http1Client, ClientSide {
     const exchange = this.#exchange;
     switch (this.#state) {
       case over:
-        this.#host.close(undefined);
-        return;
+        return this.#host.close(undefined);
       case isIdle:
       case uploading:
-        this.#end();
-        return;
+        return this.#end();
       case inTunnel:
         if (exchange !== undefined) this.#endTunnelInput(exchange);
         return;
@@ -171,8 +175,8 @@ class ClientConnection implements Http1Client, ClientSide {
 
   flushed(): void {
     const exchange = this.#exchange;
-    if (exchange === undefined || exchange.uncredited === 0) return;
-    const bytes = exchange.uncredited;
+    const bytes = exchange?.uncredited ?? 0;
+    if (exchange === undefined || bytes === 0) return;
     exchange.uncredited = 0;
     exchange.reader.onCredit(bytes);
   }
@@ -180,7 +184,7 @@ class ClientConnection implements Http1Client, ClientSide {
   closed(reset: Reset): void {
     const exchange = this.#exchange;
     const unanswered = this.#isUnanswered();
-    const unprocessed = unanswered && this.#takeBackUnsent();
+    const unprocessed = unanswered && exchange?.takeBackUnsent() === true;
     this.#exchange = undefined;
     this.#state = over;
     this.#held.clear();
@@ -200,16 +204,12 @@ class ClientConnection implements Http1Client, ClientSide {
     return exchange === this.#exchange;
   }
 
-  writeBody(exchange: ClientExchange, chunk: Uint8Array, end: boolean): boolean {
-    return this.#count(exchange, this.#host.out.length, this.#request.writeBody(chunk, end));
-  }
-
-  writeTrailers(exchange: ClientExchange, headers: HeaderList): boolean {
-    return this.#count(exchange, this.#host.out.length, this.#request.writeTrailers(headers));
+  wrote(): void {
+    this.#host.wantFlush();
   }
 
   granted(): void {
-    this.#updateReading();
+    this.#gate.update(this.#exchange?.ungranted ?? 0);
   }
 
   abort(reset: Reset): void {
@@ -227,13 +227,6 @@ class ClientConnection implements Http1Client, ClientSide {
       this.#exchange = undefined;
       this.#end();
     } else if (this.#state === uploading) this.#settle(exchange);
-  }
-
-  /** Arguments are evaluated in order: `before` is the length from before the write. */
-  #count(exchange: ClientExchange, before: number, written: boolean): boolean {
-    exchange.written += this.#host.out.length - before;
-    this.#host.wantFlush();
-    return written;
   }
 
   #consume(buffer: Buffer, from: number, to: number): number {
@@ -265,7 +258,7 @@ class ClientConnection implements Http1Client, ClientSide {
   #readHead(buffer: Buffer, at: number, to: number): number {
     const reader = this.#headReader;
     const exchange = this.#exchange as ClientExchange;
-    if (exchange.interimHeads === 0 && this.#takeBackUnsent()) {
+    if (exchange.interimHeads === 0 && exchange.takeBackUnsent()) {
       this.#break("response before its request", true);
       return to;
     }
@@ -282,42 +275,22 @@ class ClientConnection implements Http1Client, ClientSide {
 
   #takeInterim(exchange: ClientExchange): void {
     const { status, facts } = this.#headReader;
-    const headers = withoutLength(facts.headers);
-    if (status === 101) {
-      // Only what was asked for may be switched to (RFC 9110 7.8).
-      if (
-        exchange.protocol === "" ||
-        facts.upgrade.toLowerCase() !== exchange.protocol.toLowerCase()
-      ) {
-        this.#break("protocol switch that was not asked for");
-        return;
-      }
-      this.#openTunnel(exchange, { status, headers });
-      return;
-    }
-    exchange.interimHeads += 1;
-    if (exchange.interimHeads > this.#limits.interimHeads)
-      this.#break("too many interim responses");
-    else exchange.reader.onHead({ status, headers }, false);
+    const problem = interimProblem(exchange, this.#headReader, this.#limits.interimHeads);
+    const head = { status, headers: withoutLength(facts.headers) };
+    if (problem !== "") this.#break(problem);
+    else if (status === 101) this.#openTunnel(exchange, head);
+    else exchange.reader.onHead(head, false);
   }
 
   #takeFinal(exchange: ClientExchange): void {
-    const { status, facts, version } = this.#headReader;
+    const { status, facts } = this.#headReader;
     const isConnect = exchange.method === "CONNECT" && exchange.protocol === "";
     if (isConnect && status < 300) {
       this.#openTunnel(exchange, { status, headers: withoutLength(facts.headers) });
       return;
     }
     if (exchange.switches) exchange.requestEnded = true;
-    exchange.keepAlive = !facts.close && (version === 11 || facts.keepAlive);
-    const bodiless = exchange.method === "HEAD" || status === 204 || status === 304;
-    if (bodiless) this.#body.beginLength(0);
-    else if (facts.chunked) this.#body.beginChunked();
-    else if (facts.contentLength !== -1) this.#body.beginLength(facts.contentLength);
-    else {
-      this.#body.beginUntilClose();
-      exchange.keepAlive = false;
-    }
+    exchange.keepAlive = beginResponseBody(this.#body, this.#headReader, exchange.method);
     if (!exchange.keepAlive) this.#sayUnusable();
     this.#state = inBody;
     const headers = status === 204 ? withoutLength(facts.headers) : facts.headers.slice();
@@ -370,7 +343,7 @@ class ClientConnection implements Http1Client, ClientSide {
   #announceIdle(): void {
     if (!this.#becameIdle) return;
     this.#becameIdle = false;
-    this.#updateReading();
+    this.granted();
     if (this.#state === isIdle) this.#owner.onIdle();
   }
 
@@ -394,7 +367,11 @@ class ClientConnection implements Http1Client, ClientSide {
   #cut(detail: string): void {
     const exchange = this.#exchange;
     const unanswered = this.#isUnanswered();
-    const reset = leftByServer(detail, unanswered && this.#takeBackUnsent(), unanswered);
+    const reset = leftByServer(
+      detail,
+      unanswered && exchange?.takeBackUnsent() === true,
+      unanswered,
+    );
     this.abort(reset);
     exchange?.reader.onReset(reset);
   }
@@ -415,44 +392,9 @@ class ClientConnection implements Http1Client, ClientSide {
     return this.#state === awaitingHead && this.#held.size === 0 && exchange?.interimHeads === 0;
   }
 
-  /** When all that was written still waits in `out`, removes it: then the server cannot have acted on it. */
-  #takeBackUnsent(): boolean {
-    const written = this.#exchange?.written ?? 0;
-    const out = this.#host.out;
-    if (written === 0 || out.length < written) return false;
-    out.length -= written;
-    return true;
-  }
-
   #sayUnusable(): void {
     if (this.#unusable) return;
     this.#unusable = true;
     this.#owner.onUnusable();
   }
-
-  #updateReading(): void {
-    const ungranted = this.#exchange?.ungranted ?? 0;
-    const window = this.#limits.window;
-    if (!this.#paused && ungranted > window) {
-      this.#paused = true;
-      this.#host.pauseReading();
-    } else if (this.#paused && ungranted < window / 2) {
-      this.#paused = false;
-      this.#host.resumeReading();
-    }
-  }
-}
-
-function withoutLength(headers: HeaderList): HeaderList {
-  const rest: HeaderList = [];
-  for (let at = 0; at < headers.length; at += 2) {
-    const name = headers[at] as string;
-    if (name !== "content-length") rest.push(name, headers[at + 1] as string);
-  }
-  return rest;
-}
-
-/** After the caller has its writer: no owner expects a callback from within `open`. */
-function resetLater(reader: MessageReader<ResponseHead>, reset: Reset): void {
-  queueMicrotask(() => reader.onReset(reset));
 }

@@ -1,5 +1,5 @@
 /** The resets that the HTTP/1 engines give, with the HTTP/2 codes that stand for them (RFC 9113 7). */
-import type { Reset } from "../exchange.ts";
+import type { MessageReader, Reset, ResponseHead } from "../exchange.ts";
 
 const NO_ERROR = 0x0;
 const PROTOCOL_ERROR = 0x1;
@@ -43,4 +43,9 @@ export function answeredEarly(code: "downstream_closed" | "upstream_closed"): Re
     detail: "response complete before the request",
     unprocessed: false,
   };
+}
+
+/** After the caller has its writer: no owner expects a callback from within `open`. */
+export function resetLater(reader: MessageReader<ResponseHead>, reset: Reset): void {
+  queueMicrotask(() => reader.onReset(reset));
 }

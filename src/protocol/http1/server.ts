@@ -10,6 +10,7 @@ import { BodyReader } from "./body-reader.ts";
 import { type Fault, needMore, refused } from "./fault.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { defaultHttp1Limits, type Http1Limits } from "./limits.ts";
+import { ReadingGate } from "./reading-gate.ts";
 import { RequestHeadReader } from "./request-head.ts";
 import { answeredEarly, brokenByPeer, leftByClient } from "./resets.ts";
 import { ResponseWriter } from "./response-writer.ts";
@@ -52,11 +53,11 @@ class ServerConnection implements Http1Server, ServerSide {
   readonly #headReader: RequestHeadReader;
   readonly #body: BodyReader;
   readonly response: ResponseWriter;
+  readonly #gate: ReadingGate;
   readonly #held = new HeldBytes();
   #state = inHead;
   #exchange: ServerExchange | undefined;
   #consuming = false;
-  #paused = false;
   #inputEnded = false;
   #draining = false;
   #skippedEmptyLine = false;
@@ -72,6 +73,7 @@ class ServerConnection implements Http1Server, ServerSide {
     this.#headReader = new RequestHeadReader(limits);
     this.#body = new BodyReader(limits);
     this.response = new ResponseWriter(host.out);
+    this.#gate = new ReadingGate(host, limits.window);
   }
 
   get active(): number {
@@ -353,7 +355,7 @@ class ServerConnection implements Http1Server, ServerSide {
   #finish(): void {
     this.#state = over;
     this.#held.clear();
-    this.#resumeReading();
+    this.#gate.open();
     this.#host.finish();
   }
 
@@ -368,20 +370,10 @@ class ServerConnection implements Http1Server, ServerSide {
   #updateReading(): void {
     const ungranted = this.#exchange?.ungranted ?? 0;
     const blocked = this.#held.size > 0 && (this.#state !== inHead || this.#isBehind());
-    const window = this.#limits.window;
-    if (!this.#paused && (blocked || ungranted > window)) {
-      this.#paused = true;
-      this.#host.pauseReading();
-    } else if (this.#paused && !blocked && ungranted < window / 2) this.#resumeReading();
+    this.#gate.update(ungranted, blocked);
   }
 
   #isBehind(): boolean {
     return this.#unflushed > this.#limits.window;
-  }
-
-  #resumeReading(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#host.resumeReading();
   }
 }
