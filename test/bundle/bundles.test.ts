@@ -37,6 +37,14 @@ test("the sidecar holds no Kubernetes client, no gRPC library and none of the ot
   assert.deepEqual(found("proxy.js", foreign), []);
 });
 
+test("no program imports a module of Node, which would wake up all that the module can do", () => {
+  for (const bundle of ["proxy.js", "control.js"]) {
+    const text = readFileSync(join(folder, bundle), "utf8");
+    assert.ok(text.includes('process.getBuiltinModule("node:net")'), "the bundle was read");
+    assert.doesNotMatch(text, /\bfrom ?"node:/, bundle);
+  }
+});
+
 test("what talks to an API server carries no generated API classes", () => {
   assert.ok(found("control.js", /@kubernetes\/client-node\/dist\/config/).length > 0);
   assert.deepEqual(found("control.js", /@kubernetes\/client-node\/dist\/gen\/(models|apis)\//), []);
