@@ -32,7 +32,7 @@ export function createGrpcJsCaClient(options: GrpcJsCaClientOptions): RequestCer
   const { address, tokenFile, trustDomain, authorityId } = options;
   return async (csr) => {
     const metadata = new Metadata();
-    metadata.set("authorization", `Bearer ${await readToken(tokenFile)}`);
+    metadata.set("authorization", `Bearer ${readToken(tokenFile)}`);
     const channel = credentials.createFromSecureContext(options.context(), {
       // The chain has led to the bundle; the name that counts is the SPIFFE ID, not the host's.
       checkServerIdentity: (_host, certificate) => {
