@@ -57,12 +57,8 @@ export class ConnectionMeters {
   readonly #meters: Meters;
   readonly #direction: Direction;
   readonly #service: string;
-  readonly #known = {
-    http1: new Map<string, Meter>(),
-    http2: new Map<string, Meter>(),
-    grpc: new Map<string, Meter>(),
-    tcp: new Map<string, Meter>(),
-  };
+  /** Most connections speak one protocol, and many nothing yet. */
+  readonly #known: Partial<Record<MeterLabels["protocol"], Map<string, Meter>>> = {};
 
   constructor(meters: Meters, direction: Direction, service: string) {
     this.#meters = meters;
@@ -71,7 +67,7 @@ export class ConnectionMeters {
   }
 
   find(peer: string, protocol: MeterLabels["protocol"]): Meter {
-    const known = this.#known[protocol];
+    const known = (this.#known[protocol] ??= new Map());
     let meter = known.get(peer);
     if (meter === undefined) {
       const direction = this.#direction;
