@@ -1,6 +1,7 @@
 /** The sidecar, as a program. */
 import { systemClock } from "../core/clock.ts";
 import { seconds } from "../core/duration.ts";
+import { prepareSocketCalls } from "../core/ffi/socket-calls.ts";
 import { runProgram } from "../core/program.ts";
 import { startProxy } from "../proxy/app.ts";
 import { readProxyConfig } from "../proxy/config.ts";
@@ -24,6 +25,8 @@ await runProgram(process, {
       originalDestination: originalDestinationOf,
     });
     closeWith(() => proxy.drain());
+    // The first certificate is on its way, and there is nothing else to do.
+    prepareSocketCalls();
     await proxy.ready;
     // Start-up leaves garbage that V8 would keep for as long as the pod is idle. Whoever waits for this pod comes first.
     systemClock.after(seconds(1), () => releaseMemory());

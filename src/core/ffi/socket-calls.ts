@@ -2,7 +2,6 @@
  * The socket calls that Node does not offer, through node:ffi: the original destination of a redirected connection,
  * netlink, and packet capture. Node needs no flag for it, but `--allow-ffi` under the permission model.
  */
-import { dlopen, toBuffer } from "node:ffi";
 import { getSystemErrorMessage, getSystemErrorName } from "node:util";
 import { formatIpBytes, type SocketAddress } from "../address.ts";
 import type { Millis } from "../duration.ts";
@@ -184,7 +183,13 @@ function portOf(address: Uint8Array): number {
 
 let calls: ReturnType<typeof load> | undefined;
 
+/** Loads what the first call needs, at a moment when nobody waits for it. */
+export function prepareSocketCalls(): void {
+  calls ??= load();
+}
+
 function load() {
+  const { dlopen, toBuffer } = process.getBuiltinModule("node:ffi");
   const { functions } = dlopen(null, {
     socket: { return: "i32", arguments: ["i32", "i32", "i32"] },
     bind: { return: "i32", arguments: ["i32", "pointer", "u32"] },

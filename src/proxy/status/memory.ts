@@ -1,4 +1,5 @@
 /** Gives memory back: V8 keeps what a start or a burst took until something asks it to look. */
+import { trimMemory } from "../../core/ffi/trim-memory.ts";
 import type { WireContext } from "../transport/wire.ts";
 
 /** Writes per second from which on a sidecar counts as busy: below it, garbage collects slower than it matters. */
@@ -7,10 +8,14 @@ const busyFlushes = 200;
 /** A pause in the load of this many seconds ends a burst; a collection costs about 20 ms, so it must be worth it. */
 const quietSeconds = 20;
 
-/** The collection that also shrinks the young generation and drops compiled code that was not used lately. */
+/**
+ * The collection that also shrinks the young generation and drops compiled code that was not used lately. What it frees
+ * outside of V8's heap lies between what lives, and has to be given back too.
+ */
 export function releaseMemory(): void {
   const gc = globalThis.gc as ((options?: object) => void) | undefined;
   gc?.({ type: "major", flavor: "last-resort" });
+  trimMemory();
 }
 
 /** Releases memory once after each burst. */
