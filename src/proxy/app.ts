@@ -28,7 +28,7 @@ import { type Pages, servePages } from "./status/respond.ts";
 import { createScrape, privateMemoryBytes } from "./status/scrape.ts";
 import { createDataPathFamilies, listFamilies } from "./telemetry/families.ts";
 import { createMeters } from "./telemetry/meter.ts";
-import { anyHost, listenTcp, loopbackHosts } from "./transport/listen.ts";
+import { anyHost, listenAtPath, listenTcp, loopbackHosts } from "./transport/listen.ts";
 import { createOverload, type Overload } from "./transport/overload.ts";
 import { Wire, type WireContext } from "./transport/wire.ts";
 import { createWireContext, startTicking } from "./transport/wire-context.ts";
@@ -231,7 +231,7 @@ function listenAdmin(
     servePage(socket, pages, wires),
   );
   server.on("error", (error) => log.warn({ path, reason: error.message }, "no admin socket"));
-  server.listen(path);
+  listenAtPath(server, path);
 }
 
 function servePage(socket: Socket, pages: Pages, wires: WireContext): void {

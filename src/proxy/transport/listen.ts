@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { MeshError } from "../../core/mesh-error.ts";
+import { acceptBare, socketBelow } from "./bare-socket.ts";
 
 export interface Listener {
   readonly port: number;
@@ -86,6 +87,7 @@ export async function listenTls(
   });
   admitFirst(server, options.admission ?? everybody, handshakes);
   await bind(server, options);
+  acceptBare(server);
   return {
     ...listenerOf(server),
     setSecureContext: (context) => server.setSecureContext(context),
@@ -132,27 +134,20 @@ function admitFirst(server: Server, admission: Admission, handshakes: PendingHan
  * milliseconds, so those that are old are not honest.
  */
 class PendingHandshakes {
-  readonly #sockets = new Map<string, Socket>();
+  readonly #sockets = new Set<Socket>();
 
   began(socket: Socket): void {
-    const key = keyOf(socket);
-    this.#sockets.set(key, socket);
-    socket.once("close", () => {
-      if (this.#sockets.get(key) === socket) this.#sockets.delete(key);
-    });
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
     if (this.#sockets.size <= maxHandshakes) return;
-    const [oldest] = this.#sockets.values();
+    const [oldest] = this.#sockets;
     oldest?.destroy();
   }
 
-  /** Of the same connection; the session is another object than the socket that began it. */
-  ended(session: Socket): void {
-    this.#sockets.delete(keyOf(session));
+  ended(session: TLSSocket): void {
+    const socket = socketBelow(session);
+    if (socket !== undefined) this.#sockets.delete(socket);
   }
-}
-
-function keyOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
 async function bind(server: Server, options: ListenOptions): Promise<void> {
@@ -161,8 +156,40 @@ async function bind(server: Server, options: ListenOptions): Promise<void> {
     const reason = error.code === "EADDRINUSE" ? "is in use by another program" : error.message;
     reject(new MeshError("config_invalid", `port ${options.port} ${reason}`, { cause: error }));
   });
-  server.listen({ host: options.host, port: options.port, backlog }, resolve);
+  server.once("listening", resolve);
+  listenAt(server, options);
   await promise;
+}
+
+/** A Unix socket, which must not be there yet; what goes wrong is the server's `error`. */
+export function listenAtPath(server: Server, path: string): void {
+  if (!listenAlone(server, path, -1, -1)) server.listen(path);
+}
+
+function listenAt(server: Server, { host, port }: ListenOptions): void {
+  const family = host.includes(":") ? 6 : 4;
+  if (!listenAlone(server, host, port, family)) server.listen({ host, port, backlog });
+}
+
+type ListenHere = (
+  address: string,
+  port: number,
+  family: 4 | 6 | -1,
+  backlog: number,
+  fd: undefined,
+  flags: number,
+) => void;
+
+/**
+ * Around `listen` and what it brings up first, which for an address of a process of its own is nothing but time and
+ * memory: the resolver, the cluster with its child processes, a regular expression for IPv6. 10 ms of a start. False
+ * where a Node release hides the rest.
+ */
+function listenAlone(server: Server, address: string, port: number, family: 4 | 6 | -1): boolean {
+  const { _listen2: listen } = server as { readonly _listen2?: ListenHere };
+  if (typeof listen !== "function") return false;
+  Reflect.apply(listen, server, [address, port, family, backlog, undefined, 0]);
+  return true;
 }
 
 function listenerOf(server: Server): Listener {
