@@ -13,6 +13,7 @@ import { createHttp1Client } from "../../src/protocol/http1/client.ts";
 import { createHttp1Server } from "../../src/protocol/http1/server.ts";
 import { createHttp2Client } from "../../src/protocol/http2/client.ts";
 import { createHttp2Server } from "../../src/protocol/http2/server.ts";
+import { verifyPeerLeaf } from "../../src/protocol/x509/peer-leaf.ts";
 import { Picker } from "../../src/proxy/balance/picker.ts";
 import type { Upstreams } from "../../src/proxy/balance/upstreams.ts";
 import type { Endpoint } from "../../src/proxy/discovery/destination.ts";
@@ -96,6 +97,7 @@ const exchanges = new MeshExchanges(
   {
     workload,
     trustDomain: "cluster.local",
+    readLeaf: verifyPeerLeaf,
     upstreams: toApplication,
     wires,
     overload,

@@ -6,6 +6,7 @@ import type { SocketAddress } from "../core/address.ts";
 import type { Log } from "../core/log.ts";
 import type { Watch } from "../core/watch.ts";
 import type { WorkloadTls } from "../credentials/credentials.ts";
+import { createSeenLeaves } from "../credentials/seen-leaves.ts";
 import { createDialler } from "./balance/dial.ts";
 import { Upstreams } from "./balance/upstreams.ts";
 import { drainUntrusted } from "./drain-untrusted.ts";
@@ -55,7 +56,8 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
   const shared = { workload, upstreams, wires, originalDestination, overload };
   const pickers = new Pickers();
   const outbound = { ...shared, pickers, learned: new LearnedProtocols() };
-  const inbound = { ...shared, trustDomain, log, learned: new LearnedProtocols() };
+  const readLeaf = createSeenLeaves();
+  const inbound = { ...shared, trustDomain, readLeaf, log, learned: new LearnedProtocols() };
 
   const listeners: Listener[] = [];
   for (const host of options.outboundHosts) {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { maxSeenLeaves } from "../../src/credentials/seen-leaves.ts";
 import { notBeforeSkew } from "../../src/identity/token.ts";
 import { defaultHttp1Limits } from "../../src/protocol/http1/limits.ts";
 import { defaultLimits } from "../../src/protocol/http2/limits.ts";
@@ -33,7 +34,7 @@ const chapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   },
   Connections: { maxHandshakes, handshakeTimeoutMillis, backlog, lingerMillis },
   "Load shed": { ...defaultOverloadLimits },
-  Identity: { maxCertificateBytes, maxCsrCharacters, notBeforeSkew },
+  Identity: { maxCertificateBytes, maxCsrCharacters, maxSeenLeaves, notBeforeSkew },
 };
 
 for (const [chapter, limits] of Object.entries(chapters)) {

@@ -15,7 +15,7 @@ import { MeshExchanges } from "./mesh-exchanges.ts";
 export function serveMesh(socket: TLSSocket, context: InboundContext): void {
   const { workload } = context;
   const { families } = workload.meters;
-  const peer = authenticatePeer(socket, context.trustDomain);
+  const peer = authenticatePeer(socket, context.trustDomain, undefined, context.readLeaf);
   if (peer.kind === "rejected") {
     families.handshakes.series("inbound", "rejected").value += 1;
     families.errors.series("certificate_rejected").value += 1;
