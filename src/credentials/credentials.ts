@@ -15,6 +15,7 @@ import {
   type RenewalState,
   type Times,
 } from "./renewal.ts";
+import { sentChain } from "./sent-chain.ts";
 import { meshTlsOptions } from "./tls-settings.ts";
 import type { TrustBundle } from "./trust-bundle.ts";
 import { readIssuedChain, type WorkloadCertificate } from "./workload-certificate.ts";
@@ -175,11 +176,12 @@ class RenewingCredentials implements Credentials {
   }
 
   #hold(certificate: WorkloadCertificate): void {
+    const { pem } = this.#options.trustBundle.current();
     const serverOptions = {
       ...meshTlsOptions,
       key: certificate.privateKeyPem,
-      cert: certificate.chainPem,
-      ca: this.#options.trustBundle.current().pem,
+      cert: sentChain(certificate.chainPem, pem),
+      ca: pem,
     };
     const clientContext = createSecureContext(serverOptions);
     this.#anchors = undefined;
