@@ -20,7 +20,7 @@ import { createControlPlaneClient } from "./control-plane.ts";
 import { type DataPath, startDataPath } from "./data-path.ts";
 import { createDiscoveryClient, type DiscoveryClient } from "./discovery/client.ts";
 import { statusPort } from "./ports.ts";
-import { releaseWhenQuiet } from "./status/memory.ts";
+import { releaseWhenQuiet, trimAfterGrowth } from "./status/memory.ts";
 import { statusPages } from "./status/pages.ts";
 import { askApplication } from "./status/probe-relay.ts";
 import { createReadiness, type Readiness } from "./status/readiness.ts";
@@ -63,6 +63,7 @@ export async function startProxy(
   const workload = describeWorkload(config, platform, credentials, discovery);
   const lateness = watchLoop(wires, platform.clock);
   releaseWhenQuiet(wires);
+  trimAfterGrowth(wires);
   const overload = watchOverload(readiness, platform.log);
 
   let dataPath: DataPath | undefined;

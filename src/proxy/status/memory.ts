@@ -37,3 +37,23 @@ export function releaseWhenQuiet(context: WireContext, release: () => void = rel
     }
   });
 }
+
+/** So many connections more than at the last time are worth a look through all of malloc's memory, a millisecond or two. */
+const grownBy = 256;
+
+/**
+ * Gives back what a burst of new connections took to be opened and answered for the first time, 5 KB for each: those
+ * that stay will not need it again, and quiet may never come.
+ */
+export function trimAfterGrowth(
+  { wires, tickers }: Pick<WireContext, "wires" | "tickers">,
+  trim: () => void = trimMemory,
+): void {
+  let before = 0;
+  tickers.add(() => {
+    before = Math.min(before, wires.size);
+    if (wires.size - before < grownBy) return;
+    before = wires.size;
+    trim();
+  });
+}
