@@ -62,6 +62,8 @@ function tighten(value: unknown): unknown {
     .filter(([key, child]) => key !== "format" || typeof child !== "string")
     .map(([key, child]) => [key, tighten(child)] as const);
   const made: Schema = Object.fromEntries(entries);
+  // Older API servers list a value once for each of its names.
+  if (Array.isArray(made["enum"])) made["enum"] = [...new Set(made["enum"])];
   const isOpen = schema["x-kubernetes-preserve-unknown-fields"] === true;
   const hasFields = typeof schema["properties"] === "object" && schema["type"] === "object";
   if (hasFields && !isOpen && schema["additionalProperties"] === undefined) {
