@@ -31,6 +31,8 @@ export interface Pod {
 interface ContainerStatus {
   readonly name: string;
   readonly restartCount: number;
+  /** How it ended the last time. */
+  readonly lastState?: { readonly terminated?: object };
 }
 
 /** Returns when all of them are ready. */
@@ -82,6 +84,16 @@ export function restartsOf({ status }: Pod): Record<string, number> {
   return Object.fromEntries(
     all.filter((one) => one.restartCount > 0).map((one) => [one.name, one.restartCount]),
   );
+}
+
+/** How each of its containers ended that was started again, and why the kubelet ended it if it did: for the message of a failure. */
+export async function endsOf(namespace: string, { metadata, status }: Pod): Promise<string> {
+  const all = [...(status.initContainerStatuses ?? []), ...status.containerStatuses];
+  const ends = all.filter(({ restartCount }) => restartCount > 0);
+  if (ends.length === 0) return "";
+  const events = ["get", "events", "-n", namespace, "--field-selector"];
+  const said = await kubectl([...events, `involvedObject.name=${metadata.name}`]);
+  return `${JSON.stringify(ends.map(({ name, lastState }) => ({ name, ...lastState?.terminated })))}\n${said}`;
 }
 
 export function isReady({ status }: Pod): boolean {

@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { eventually } from "../control/eventually.ts";
-import { deployApps, execIn, injectLabel, podOf, restartsOf, samplesOf, sum } from "./app.ts";
+import {
+  deployApps,
+  endsOf,
+  execIn,
+  injectLabel,
+  podOf,
+  restartsOf,
+  samplesOf,
+  sum,
+} from "./app.ts";
 import { apply, kubectl, makeNamespace, scriptContainer } from "./kube.ts";
 import { installMesh, uninstallMesh } from "./mesh.ts";
 
@@ -63,6 +72,6 @@ test("a sidecar at its memory's limit refuses work and lives", async (context) =
   await kubectl(["delete", "pod", "attacker", "-n", outside]);
   await eventually("an answer", async () => (await askServer()) === "200\n", 60_000);
   const pod = await podOf(namespace, "server");
-  assert.deepEqual(restartsOf(pod), {});
+  assert.deepEqual(restartsOf(pod), {}, await endsOf(namespace, pod));
   context.diagnostic(`shed ${await shed()} times under a limit of ${limit}`);
 });
