@@ -65,7 +65,8 @@ export function createProxyContainer(
     // Ready within 200 ms as a rule; two minutes leave room for an identity service that starts at the same time.
     startupProbe: { ...ask("/ready"), periodSeconds: 1, failureThreshold: 120 },
     readinessProbe: { ...ask("/ready"), periodSeconds: 2, failureThreshold: 3 },
-    livenessProbe: { ...ask("/live"), periodSeconds: 10, failureThreshold: 3 },
+    // One that has no CPU left, or all the work that it bears, is slow to answer; a restart would cut everybody's connections.
+    livenessProbe: { ...ask("/live"), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
     resources: tuning.proxyResources,
     securityContext: {
       runAsUser: proxyUid,

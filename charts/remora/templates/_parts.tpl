@@ -188,6 +188,8 @@ spec:
           livenessProbe:
             httpGet: { path: /live, port: metrics }
             periodSeconds: 10
+            # One that has no CPU left is slow to answer; a restart would only add to its work.
+            timeoutSeconds: 5
           securityContext:
             allowPrivilegeEscalation: false
             readOnlyRootFilesystem: true
