@@ -1,6 +1,6 @@
 /**
  * Certificates of a minute, a root that is replaced, an API server that ends and one that nobody reaches: all under load that
- * must not notice. KUBE_OUTAGE_MINUTES says how long the API server is out of reach; `npm run nightly` says ten.
+ * must not notice. KUBE_OUTAGE_MINUTES says how long the API server is out of reach; continuous integration says ten.
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
