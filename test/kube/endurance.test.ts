@@ -123,7 +123,9 @@ async function startLoad(namespace: string): Promise<void> {
   await provideSources(namespace);
   await deployApps(namespace, serverApp);
   const targets = ["--http=http://server:8080/", "--tcp=server:7000", "--grpc=server:9090"];
-  const container = sourceContainer("steady", ["steady.ts", ...targets]);
+  // It asks all the time; what it leaves is for the files beside this one.
+  const resources = { limits: { cpu: "250m" } };
+  const container = sourceContainer("steady", ["steady.ts", ...targets], { resources });
   const spec = { restartPolicy: "Never", containers: [container], volumes: [sourceVolume] };
   const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "steady" }, spec };
   await apply(namespace, pod);
