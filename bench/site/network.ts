@@ -16,7 +16,7 @@ export const serverAddress = "10.77.0.2";
 
 /** More addresses of the server's side: each is another pod to the proxies in front of it. */
 export const moreServerAddresses: readonly string[] = Array.from(
-  { length: 20 },
+  { length: 19 },
   (_, at) => `10.77.0.${at + 10}`,
 );
 

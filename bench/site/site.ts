@@ -42,7 +42,7 @@ export function createSite(label: string, runFolder: string, options: SiteOption
     clientNamespace: network.clientNamespace,
     serverNamespace: network.serverNamespace,
     serverAddress,
-    destinations: manyDestinations ? moreServerAddresses : [serverAddress],
+    destinations: [serverAddress, ...(manyDestinations ? moreServerAddresses : [])],
     backendPort: 8080,
     cores,
     certificates,
