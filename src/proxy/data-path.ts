@@ -7,6 +7,7 @@ import type { Log } from "../core/log.ts";
 import type { Watch } from "../core/watch.ts";
 import type { WorkloadTls } from "../credentials/credentials.ts";
 import { createSeenLeaves } from "../credentials/seen-leaves.ts";
+import { countFlood } from "../protocol/http2/stats.ts";
 import { createDialler } from "./balance/dial.ts";
 import { Upstreams } from "./balance/upstreams.ts";
 import { drainUntrusted } from "./drain-untrusted.ts";
@@ -85,11 +86,12 @@ async function listenMesh(
   overload: Overload,
   onSocket: (socket: Parameters<typeof serveMesh>[0]) => void,
 ): Promise<Listener> {
-  const { tls, log, inboundHost, workload } = options;
+  const { tls, log, inboundHost, workload, wires } = options;
   const failed = workload.meters.families.handshakes.series("inbound", "failed");
   const context = tls.current()?.serverOptions ?? {};
+  const onKeyFlood = (): void => countFlood(wires.http2.stats, "maxKeyUpdates");
   const listener = await listenTls(
-    { host: inboundHost, port: meshPort, context, admission: overload },
+    { host: inboundHost, port: meshPort, context, admission: overload, onKeyFlood },
     onSocket,
     (error, socket) => {
       failed.value += 1;

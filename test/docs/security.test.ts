@@ -9,6 +9,7 @@ import { defaultLimits } from "../../src/protocol/http2/limits.ts";
 import { resolveSettings } from "../../src/protocol/http2/settings.ts";
 import { maxCertificateBytes } from "../../src/protocol/x509/certificate-facts.ts";
 import { maxCsrCharacters } from "../../src/protocol/x509/csr-check.ts";
+import { maxKeyUpdates } from "../../src/proxy/transport/key-updates.ts";
 import {
   backlog,
   handshakeTimeoutMillis,
@@ -32,7 +33,7 @@ const chapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     maxFrameSize,
     headerTableSize,
   },
-  Connections: { maxHandshakes, handshakeTimeoutMillis, backlog, lingerMillis },
+  Connections: { maxHandshakes, handshakeTimeoutMillis, maxKeyUpdates, backlog, lingerMillis },
   "Load shed": { ...defaultOverloadLimits },
   Identity: { maxCertificateBytes, maxCsrCharacters, maxSeenLeaves, notBeforeSkew },
 };

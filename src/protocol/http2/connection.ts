@@ -39,7 +39,7 @@ import {
 } from "./settings.ts";
 import { endStalled } from "./stalls.ts";
 import { canReceive, canSend, closed, receiveHeaders, type StreamState } from "./state.ts";
-import { createHttp2Stats, type Http2Stats } from "./stats.ts";
+import { countFlood, createHttp2Stats, type Http2Stats } from "./stats.ts";
 import type { Stream } from "./stream.ts";
 import { StreamTable, type StreamTableOwner } from "./stream-table.ts";
 
@@ -318,7 +318,7 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
   onBroken(code: number, detail: string, limit?: keyof Http2Limits): void {
     if (this.dead) return;
     this.stats.connectionErrors += 1;
-    if (limit !== undefined) this.stats.floods[limit] = (this.stats.floods[limit] ?? 0) + 1;
+    if (limit !== undefined) countFlood(this.stats, limit);
     this.sender.goaway(this.lastPeerStream, code, detail);
     const reset = brokenConnection(code, detail, limit !== undefined);
     this.#die(reset);

@@ -2,7 +2,7 @@
 import type { Http2Limits } from "./limits.ts";
 import { ENHANCE_YOUR_CALM } from "./numbers.ts";
 import type { Sender } from "./sender.ts";
-import type { Http2Stats } from "./stats.ts";
+import { countFlood, type Http2Stats } from "./stats.ts";
 import type { StreamTable } from "./stream-table.ts";
 
 export interface StallWatch {
@@ -20,7 +20,7 @@ export function endStalled({ sender, streams, limits, stats }: StallWatch): void
       stream.progress = 0;
       stream.stalledTicks = 0;
     } else if ((stream.stalledTicks += 1) >= stallTicks) {
-      stats.floods["stallTicks"] = (stats.floods["stallTicks"] ?? 0) + 1;
+      countFlood(stats, "stallTicks");
       streams.fail(stream, ENHANCE_YOUR_CALM, "peer takes no data", "idle_timeout");
     }
   }

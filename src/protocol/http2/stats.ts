@@ -28,3 +28,8 @@ export function createHttp2Stats(): Http2Stats {
     floods: {},
   };
 }
+
+/** A connection was ended for a limit that has this name. */
+export function countFlood({ floods }: Http2Stats, limit: string): void {
+  floods[limit] = (floods[limit] ?? 0) + 1;
+}

@@ -7,6 +7,7 @@ import type { Engine, EngineHost, RequestOpener, Reset } from "../../protocol/ex
 import { createHttp1Client } from "../../protocol/http1/client.ts";
 import { createHttp2Client, type Http2Client } from "../../protocol/http2/client.ts";
 import type { Http2Settings } from "../../protocol/http2/settings.ts";
+import { countFlood } from "../../protocol/http2/stats.ts";
 import { createOpaqueClient } from "../../protocol/opaque.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { meshPort } from "../ports.ts";
@@ -47,7 +48,9 @@ async function dialMesh(
   }
   const counted = families.meshConnections.series("outbound");
   try {
-    const socket = await connectTls({ host: endpoint.ip, port: meshPort }, tls.clientContext);
+    const onKeyFlood = (): void => countFlood(wires.http2.stats, "maxKeyUpdates");
+    const address = { host: endpoint.ip, port: meshPort };
+    const socket = await connectTls(address, tls.clientContext, onKeyFlood);
     const peer = authenticatePeer(socket, trustDomainOf(endpoint), endpoint.identity);
     if (peer.kind === "rejected") {
       socket.destroy();

@@ -8,6 +8,7 @@ import {
 } from "node:tls";
 import { formatAddress, type SocketAddress } from "../../core/address.ts";
 import { MeshError } from "../../core/mesh-error.ts";
+import { KeyUpdates } from "./key-updates.ts";
 import { connectError } from "./node-error.ts";
 
 /** A pod on the same network answers in well under a millisecond; one lost SYN costs a second. */
@@ -42,6 +43,7 @@ export async function connectTcp(address: SocketAddress): Promise<Socket> {
 export async function connectTls(
   address: DialAddress,
   secureContext: SecureContext,
+  onKeyFlood?: () => void,
 ): Promise<TLSSocket> {
   const options: ConnectionOptions & { allowHalfOpen: boolean } = {
     ...address,
@@ -53,7 +55,10 @@ export async function connectTls(
     // Mesh names are SPIFFE IDs, which the caller compares; there is no host name to check.
     checkServerIdentity: () => undefined,
   };
-  return await secure(connectTlsSocket(options), address);
+  const socket = connectTlsSocket(options);
+  const updates = new KeyUpdates("server", onKeyFlood);
+  socket.on("keylog", (line: Buffer) => updates.heard(line, socket));
+  return await secure(socket, address);
 }
 
 /** For probes of an application's own TLS, whose certificate the kubelet would not check either. */

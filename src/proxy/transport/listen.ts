@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { MeshError } from "../../core/mesh-error.ts";
 import { acceptBare, socketBelow } from "./bare-socket.ts";
+import { KeyUpdates } from "./key-updates.ts";
 
 export interface Listener {
   readonly port: number;
@@ -61,6 +62,8 @@ export async function listenTls(
   options: ListenOptions & {
     readonly context: SecureContextOptions;
     readonly admission?: Admission;
+    /** Hears of each peer that is cut off because it changes its key all the time. */
+    readonly onKeyFlood?: () => void;
   },
   onSocket: (socket: TLSSocket) => void,
   onHandshakeError: (error: Error, socket: TLSSocket) => void,
@@ -76,6 +79,7 @@ export async function listenTls(
     noDelay: true,
     handshakeTimeout: handshakeTimeoutMillis,
   });
+  server.on("keylog", new KeyUpdates("client", options.onKeyFlood).heard);
   const handshakes = new PendingHandshakes();
   server.on("secureConnection", (socket) => {
     handshakes.ended(socket);

@@ -1,6 +1,7 @@
-/** Attacks on the mesh port by somebody without a certificate. */
+/** Attacks on the mesh port by somebody without a certificate, and by a peer of the mesh. */
 import tls from "node:tls";
-import type { Attacks } from "./attack.ts";
+import type { Attack, Attacks } from "./attack.ts";
+import { KeyUpdater } from "./key-updates.ts";
 
 const meshPort = 15_008;
 
@@ -38,4 +39,23 @@ export const tlsAttacks: Attacks = {
     };
     await Promise.all(Array.from({ length: 20 }, run));
   },
+  "key updates": (attack) => updateKeys(attack, false),
+  "key updates that ask for others": (attack) => updateKeys(attack, true),
+  "key updates whose answers are not read": (attack) => updateKeys(attack, true, true),
 };
+
+/** By a peer whose certificate is in the environment. */
+async function updateKeys(attack: Attack, asksBack: boolean, deaf = false): Promise<void> {
+  const { ATTACKER_CERT: cert = "", ATTACKER_KEY: key = "" } = process.env;
+  const run = async (): Promise<void> => {
+    while (!attack.over) {
+      const socket = await attack.connect({ deaf: true, port: meshPort });
+      if (socket === undefined) continue;
+      const peer = await KeyUpdater.open(socket, { cert, key });
+      if (deaf) peer.deafen();
+      while (await attack.send(socket, peer.updates(100, asksBack)));
+      peer.session.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, run));
+}

@@ -1,8 +1,11 @@
 /** A real sidecar under attack: the mesh that holds it, a client that behaves, and what an attack did to both. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { networkInterfaces } from "node:os";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
+import { openForger } from "../../mesh/forger.ts";
 import { type Mesh, type PodInfo, startMesh, sumOf } from "../../mesh/mesh.ts";
 import { callers, startHostileServer, upstreamAttacks } from "./attacks-upstream.ts";
 import { meterProcess, type ProcessMeter } from "./process-meter.ts";
@@ -47,7 +50,10 @@ const appPort = 8_080;
 const calmMillis = 700;
 
 export async function openLab(purpose: string): Promise<Lab> {
-  const mesh = await startMesh(purpose, ["victim.yaml"], { namespace: "victim" });
+  const folder = mkdtempSync(join(tmpdir(), `remora-${purpose}-`));
+  const env = { REMORA_STATE_DIRECTORY: folder };
+  const mesh = await startMesh(purpose, ["victim.yaml"], { namespace: "victim", env });
+  const credentials = forgeCredentials(folder);
   const pod = await mesh.pod("app");
   const pid = pod.containers.find((container) => container.sidecar)?.pid ?? 0;
   const sidecar = meterProcess(pid);
@@ -83,18 +89,34 @@ export async function openLab(purpose: string): Promise<Lab> {
     mesh,
     pod,
     sidecar,
-    attack: (name, millis) => measure(() => runAttacker(name, pod.ip, millis)),
+    attack: (name, millis) => measure(() => runAttacker(name, pod.ip, millis, credentials)),
     betray: (name, millis) => measure(() => runHostileServer(mesh, pod, name, millis)),
     async [Symbol.asyncDispose]() {
       good.stop();
       await mesh[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-async function runAttacker(name: string, host: string, millis: number): Promise<Sent> {
+/** What an attacker from inside the mesh has: a certificate that its authority would issue. */
+function forgeCredentials(folder: string): NodeJS.ProcessEnv {
+  const [name = ""] = readdirSync(folder);
+  const forger = openForger(join(folder, name, "authority", "own"));
+  const uri = "spiffe://cluster.local/ns/victim/sa/attacker";
+  const { cert, key } = forger.forge({ uri, endsIn: 3_600_000 });
+  return { ATTACKER_CERT: cert, ATTACKER_KEY: key };
+}
+
+async function runAttacker(
+  name: string,
+  host: string,
+  millis: number,
+  credentials: NodeJS.ProcessEnv,
+): Promise<Sent> {
   const program = ["test/hostile/lab/attacker.ts", name, host, String(appPort), String(millis)];
-  const child = spawn(process.execPath, program, { stdio: ["ignore", "pipe", "inherit"] });
+  const env = { ...process.env, ...credentials };
+  const child = spawn(process.execPath, program, { env, stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (piece: string) => void (text += piece));
   await once(child, "close");
