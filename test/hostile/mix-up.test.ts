@@ -23,6 +23,8 @@ import { createRandom } from "./requests.ts";
 
 const requests = Number(process.env["REQUESTS"] ?? "60000");
 const seed = Number(process.env["SEED"] ?? "1");
+/** A million is minutes of work, and more where others work as well. */
+const timeout = 600_000 + 2 * requests;
 const clientsPerPod = 8;
 /** A cut of all connections costs tens of requests, so this leaves most of them whole. */
 const requestsPerCut = 2_000;
@@ -55,7 +57,9 @@ const protocols = { http1: runHttp1Client, http2: runHttp2Client } as const;
 
 for (const [name, runClient] of Object.entries(protocols)) {
   const protocol = name as keyof typeof protocols;
-  test(`no answer of ${requests / 2} over ${protocol} is another's, and none that was cut looks whole (SEED=${seed})`, async (context) => {
+  test(`no answer of ${requests / 2} over ${protocol} is another's, and none that was cut looks whole (SEED=${seed})`, {
+    timeout,
+  }, async (context) => {
     const application = await startApplication(server.ip, protocol);
     const outcome = await runAll(application, protocol, runClient);
     application.close();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import type { AppProtocol } from "../../src/proxy/discovery/destination.ts";
@@ -17,12 +17,18 @@ import {
 const port = 8_181;
 const clientIp = "127.0.1.42";
 const serverIp = "127.0.1.43";
+const undeclaredIp = "127.0.1.51";
 const authority = createTestAuthority();
-const app = http.createServer((request, response) => {
-  response.end(`saw ${String(request.headers["remora-client-id"])}\n`);
-});
+const apps = [serverIp, undeclaredIp].map((ip) => ({
+  ip,
+  server: http.createServer((request, response) => {
+    response.end(`saw ${String(request.headers["remora-client-id"])}\n`);
+  }),
+}));
 let client: TestPod;
 let server: TestPod;
+/** Declares nothing: its connections are read as HTTP when they begin like HTTP, and pass untouched when not. */
+let undeclared: TestPod;
 
 before(async () => {
   client = await startTestPod({ ip: clientIp, serviceAccount: "client", authority });
@@ -32,18 +38,21 @@ before(async () => {
     authority,
     inboundProtocols: new Map<number, AppProtocol>([[port, "http1"]]),
   });
-  app.listen(port, serverIp);
-  await once(app, "listening");
+  undeclared = await startTestPod({ ip: undeclaredIp, serviceAccount: "undeclared", authority });
+  for (const app of apps) await once(app.server.listen(port, app.ip), "listening");
   client.origDst = { ip: "10.96.0.1", port: 80 };
   // The hostile side declares its traffic opaque: what protects the application is the application's own sidecar.
   client.destinations.set("10.96.0.1:80", serviceOf([meshEndpoint(server, port)], "tcp"));
 });
 
 after(async () => {
-  app.close();
-  app.closeAllConnections();
+  for (const app of apps) {
+    app.server.close();
+    app.server.closeAllConnections();
+  }
   await client.stop();
   await server.stop();
+  await undeclared.stop();
 });
 
 async function send(address: { host: string; port: number }, bytes: string): Promise<string> {
@@ -93,4 +102,23 @@ test("bytes that are not HTTP at all are refused on a port that speaks it", asyn
     await send(throughMesh, "\u0000\u0001\u0002\u0003 nonsense\r\n\r\n"),
     /^HTTP\/1.1 400/,
   );
+});
+
+const inPlaintextUndeclared = { host: undeclaredIp, port: 15_006 };
+
+test("a request to a port that declares nothing carries no forged identity when it begins like HTTP", async () => {
+  undeclared.inboundDst = { ip: undeclaredIp, port };
+  assert.match(await send(inPlaintextUndeclared, forged), /saw undefined/);
+});
+
+test("bytes that do not begin like HTTP pass untouched to a port that declares nothing", async () => {
+  undeclared.inboundDst = { ip: undeclaredIp, port };
+  const bytes = `\r\n\r\n${forged}`;
+  const raw = createServer((socket) => socket.pipe(socket));
+  await once(raw.listen(0, undeclaredIp), "listening");
+  // As docs/security.md says: an application that forgives the beginning reads what no sidecar has checked.
+  assert.match(await send(inPlaintextUndeclared, bytes), /saw forged/);
+  undeclared.inboundDst = { ip: undeclaredIp, port: (raw.address() as AddressInfo).port };
+  assert.equal(await send(inPlaintextUndeclared, bytes), bytes);
+  raw.close();
 });

@@ -1,6 +1,7 @@
 /**
  * A real sidecar under attack: it lives, keeps its memory, serves others and is itself again in seconds. Figures of a
- * run are printed beside each test; what a machine's load changes (CPU time, latency) is bounded loosely or not at all.
+ * run are printed beside each test; what a machine's load changes is bounded loosely (CPU time) or not at all (latency). What others wait for is counted in CPU time of
+ * the sidecar between their question and its answer, and held to what as costly a load of clients that behave makes them wait.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
@@ -29,6 +30,10 @@ const growthInAll = 64 * mebibyte;
 const cpuAsymmetry = 20;
 /** So much does the cost of the client that behaves differ between two seconds on a machine with other work. */
 const cpuNoiseMillis = 300;
+/** Others may wait for twice the work that clients which behave cause at the same cost. */
+const workRatio = 2;
+/** Two collections of the whole heap, which may fall into one of the two and not into the other. */
+const workNoiseMillis = 100;
 const recoveryMillis = 5_000;
 
 interface Held {
@@ -87,6 +92,8 @@ async function bear(
   checkMemory(damage, held);
   const most = cpuAsymmetry * damage.attackerMillis + cpuNoiseMillis;
   assert.ok(damage.sidecarMillis < most, `${damage.sidecarMillis} ms of CPU time`);
+  const wait = workRatio * damage.harmlessWork + workNoiseMillis;
+  assert.ok(damage.work < wait, `others waited for ${damage.work} ms of work, more than ${wait}`);
   assert.ok(damage.served > 0);
   // Failed requests of a thousand, of which one may.
   const failed = damage.failures.length / (damage.served + damage.failures.length);
@@ -108,10 +115,22 @@ function checkMemory(
 }
 
 function report(context: TestContext, damage: Damage): void {
-  const { bytes, most, grown, sidecarMillis, attackerMillis, served, p99, calmP99 } = damage;
+  const {
+    bytes,
+    most,
+    grown,
+    sidecarMillis,
+    attackerMillis,
+    served,
+    p99,
+    calmP99,
+    work,
+    harmlessWork,
+  } = damage;
   const asymmetry = (sidecarMillis / Math.max(1, attackerMillis)).toFixed(1);
   context.diagnostic(
     `${bytes} bytes on ${most} connections: ${(grown / mebibyte).toFixed(1)} MiB more, ` +
-      `CPU ${asymmetry}x the attacker's, others served ${served}, p99 ${calmP99.toFixed(0)} -> ${p99.toFixed(0)} ms`,
+      `CPU ${asymmetry}x the attacker's, others served ${served}, p99 ${calmP99.toFixed(0)} -> ${p99.toFixed(0)} ms, ` +
+      `of it the sidecar's work ${work.toFixed(1)}, beside harmless clients ${harmlessWork.toFixed(1)} ms`,
   );
 }

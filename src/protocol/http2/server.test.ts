@@ -326,6 +326,13 @@ test("a list counts as it will be stored: one-byte references to a large entry a
   assert.equal(engine.stats.headersTooLarge, 1);
 });
 
+test("a host beside :authority by the thousand never gets to a request", () => {
+  const { requests, sends } = serve();
+  const hosts: Field[] = Array.from({ length: 1_000 }, () => ["host", "a.test"]);
+  sends(headers(1, [...get, ...hosts], true));
+  assert.equal(requests.length, 0);
+});
+
 test("empty cookie crumbs count as fields", () => {
   const { requests, sends } = serve();
   const crumbs: Field[] = Array.from({ length: 300 }, () => ["cookie", ""]);

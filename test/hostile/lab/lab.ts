@@ -38,16 +38,22 @@ export interface Damage extends Sent {
   readonly failures: readonly string[];
   readonly p99: number;
   readonly calmP99: number;
+  /** CPU time that the sidecar spent while one of the others' requests waited, at the 99th percentile. */
+  readonly work: number;
+  /** The same beside clients that behave and cost the sidecar as much as the attack. */
+  readonly harmlessWork: number;
 }
 
 interface Report {
   readonly served: number;
   readonly failures: readonly string[];
   readonly p99: number;
+  readonly work: number;
 }
 
 const appPort = 8_080;
 const calmMillis = 700;
+const harmlessMillis = 1_000;
 
 export async function openLab(purpose: string): Promise<Lab> {
   const folder = mkdtempSync(join(tmpdir(), `remora-${purpose}-`));
@@ -57,7 +63,7 @@ export async function openLab(purpose: string): Promise<Lab> {
   const pod = await mesh.pod("app");
   const pid = pod.containers.find((container) => container.sidecar)?.pid ?? 0;
   const sidecar = meterProcess(pid);
-  const good = startGoodClient(pod.ip);
+  const good = startGoodClient(pod.ip, pid);
   const calm = async (millis: number): Promise<Report & { cpuMillis: number }> => {
     await good.report();
     const before = sidecar.cpuMillis();
@@ -73,10 +79,16 @@ export async function openLab(purpose: string): Promise<Lab> {
     const sent = await attack();
     const after = await good.report();
     const took = performance.now() - began;
+    const grown = sidecar.peakGrowth();
+    const cpuMillis = sidecar.cpuMillis() - cpuBefore;
+    await runHarmless(pod.ip, pid, Math.min(1, cpuMillis / took));
+    const harmless = await good.report();
     return {
       ...sent,
-      grown: sidecar.peakGrowth(),
-      sidecarMillis: sidecar.cpuMillis() - cpuBefore - (before.cpuMillis * took) / calmMillis,
+      grown,
+      sidecarMillis: cpuMillis - (before.cpuMillis * took) / calmMillis,
+      work: after.work,
+      harmlessWork: harmless.work,
       served: after.served,
       failures: after.failures,
       p99: after.p99,
@@ -123,6 +135,12 @@ async function runAttacker(
   return JSON.parse(text) as Sent;
 }
 
+async function runHarmless(host: string, pid: number, share: number): Promise<void> {
+  const numbers = [appPort, pid, share, harmlessMillis].map(String);
+  const program = ["test/hostile/lab/harmless.ts", host, ...numbers];
+  await once(spawn(process.execPath, program, { stdio: "inherit" }), "close");
+}
+
 async function runHostileServer(
   mesh: Mesh,
   pod: PodInfo,
@@ -150,8 +168,8 @@ function addressBeside(ip: string): string {
   return found.address;
 }
 
-function startGoodClient(host: string): { report(): Promise<Report>; stop(): void } {
-  const program = ["test/hostile/lab/good-client.ts", host, String(appPort)];
+function startGoodClient(host: string, pid: number): { report(): Promise<Report>; stop(): void } {
+  const program = ["test/hostile/lab/good-client.ts", host, String(appPort), String(pid)];
   const child: ChildProcess = spawn(process.execPath, program, {
     stdio: ["pipe", "pipe", "inherit"],
   });

@@ -45,6 +45,11 @@ export function meterProcess(pid: number): ProcessMeter {
   };
 }
 
+/** CPU time of the thread that runs JavaScript, on which everything that a client waits for is done. */
+export function mainThreadMillis(pid: number): number {
+  return readRunNanos(pid, String(pid)) / 1e6;
+}
+
 function readRunNanos(pid: number, task: string): number {
   try {
     return Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]);
