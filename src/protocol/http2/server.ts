@@ -135,7 +135,7 @@ class ServerSide implements Http2Server, Role {
     stream.bodiless = false;
     if (!stream.tunnel && !stream.upgrade) stream.expected = contentLength;
     const reader = this.#acceptor.onRequest(head, end, stream);
-    if (connection.streams.has(streamId)) stream.reader = reader;
+    if (connection.streams.get(streamId) === stream) stream.reader = reader;
   }
 
   /** 431 costs the client its request, not the connection: the block was decoded, so HPACK is in step. */

@@ -8,6 +8,7 @@ import type { Sender } from "./sender.ts";
 import { closed } from "./state.ts";
 import type { Http2Stats } from "./stats.ts";
 import { Stream, type StreamLink } from "./stream.ts";
+import { StreamMap } from "./stream-map.ts";
 
 export interface StreamTableOwner extends StreamLink {
   /** A stream has left the table. */
@@ -24,7 +25,7 @@ export interface StreamTableParts {
 }
 
 export class StreamTable {
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new StreamMap();
   readonly #memory = new ResetMemory();
   readonly #owner: StreamTableOwner;
   readonly #sender: Sender;
@@ -49,20 +50,16 @@ export class StreamTable {
     return this.#streams.get(streamId);
   }
 
-  has(streamId: number): boolean {
-    return this.#streams.has(streamId);
-  }
-
   /** A copy of what is there, for loops whose body ends streams. */
   all(): Stream[] {
-    return Array.from(this.#streams.values());
+    return this.#streams.all();
   }
 
   /** Makes a stream in state idle. */
   add(streamId: number, receiveWindow: number): Stream {
     const { initialWindow } = this.#sender;
     const stream = new Stream(streamId, this.#owner, initialWindow, receiveWindow, this.#ticks);
-    this.#streams.set(streamId, stream);
+    this.#streams.add(stream);
     this.#stats.streams += 1;
     return stream;
   }
@@ -70,7 +67,7 @@ export class StreamTable {
   /** SETTINGS_INITIAL_WINDOW_SIZE changed (6.9.2); gives the largest window that came of it. */
   growWindows(growth: number): number {
     let largest = 0;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.all()) {
       stream.sendWindow += growth;
       if (stream.sendWindow > largest) largest = stream.sendWindow;
     }
@@ -163,9 +160,8 @@ export class StreamTable {
   }
 
   endIfClosed(stream: Stream): void {
-    if (stream.state !== closed || !this.#streams.has(stream.id)) return;
+    if (stream.state !== closed || !this.#remove(stream)) return;
     this.#budgets.streamEnded();
-    this.#remove(stream);
   }
 
   /** The connection is over. */
@@ -190,11 +186,13 @@ export class StreamTable {
     this.#remove(stream);
   }
 
-  #remove(stream: Stream): void {
-    if (!this.#streams.delete(stream.id)) return;
+  /** False when it was gone already. */
+  #remove(stream: Stream): boolean {
+    if (!this.#streams.delete(stream)) return false;
     this.#sender.forget(stream);
     this.#flow.release(stream);
     this.#owner.onGone();
+    return true;
   }
 
   #spendReset(): void {

@@ -25,6 +25,8 @@ export class Stream implements MessageWriter<RequestHead | ResponseHead> {
   readonly id: number;
   readonly #link: StreamLink;
   state: StreamState = idle;
+  /** Of the same chain in the connection's StreamMap. */
+  next: Stream | undefined = undefined;
   /** Undefined before the acceptor gave one, and once the owner shall hear nothing more. */
   reader: StreamReader | undefined = undefined;
 
