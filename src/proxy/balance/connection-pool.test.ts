@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RequestOpener } from "../../protocol/exchange.ts";
-import { ConnectionPool, type PooledConnection } from "./connection-pool.ts";
+import { ConnectionPool } from "./connection-pool.ts";
+import type { PooledConnection } from "./free-connections.ts";
 
 interface FakeConnection extends PooledConnection {
   drained: boolean;
@@ -14,6 +15,7 @@ function createConnection(capacity: number): FakeConnection {
   };
   return {
     opener,
+    place: -1,
     drained: false,
     drain() {
       this.drained = true;

@@ -1,16 +1,18 @@
 /** Open connections to one place: those with room are reused, and one more is dialled when none has. */
 import type { RequestOpener } from "../../protocol/exchange.ts";
+import { FreeConnections, type PooledConnection } from "./free-connections.ts";
 
-/** An open connection as the pool sees it. */
-export interface PooledConnection {
-  readonly opener: RequestOpener;
-  /** Begins the orderly end; the pool has forgotten the connection by then. */
-  drain(): void;
+/** What a pool must hear of its connections. */
+export interface PoolEvents {
+  /** It closes or drains. */
+  lost(connection: PooledConnection): void;
+  /** It had no room for another exchange, and has some now. */
+  freed(connection: PooledConnection): void;
 }
 
 export interface PoolOptions {
-  /** Dials and resolves when the first exchange can be opened; `lost` must be called when it closes or drains. */
-  readonly dial: (lost: (connection: PooledConnection) => void) => Promise<PooledConnection>;
+  /** Dials and resolves when the first exchange can be opened. */
+  readonly dial: (events: PoolEvents) => Promise<PooledConnection>;
   /** Requests that multiplex share a dial that is under way; an HTTP/1 connection serves only who dialled it. */
   readonly shared: boolean;
   /** A connection that its dialler did not want after all waits here for the next one. */
@@ -19,7 +21,7 @@ export interface PoolOptions {
 
 export class ConnectionPool {
   readonly #options: PoolOptions;
-  readonly #connections = new Set<PooledConnection>();
+  readonly #connections = new FreeConnections();
   #dialling: Promise<PooledConnection> | undefined;
 
   constructor(options: PoolOptions) {
@@ -32,10 +34,7 @@ export class ConnectionPool {
 
   /** A connection with room, now; undefined means that `connect` must be awaited. */
   ready(): RequestOpener | undefined {
-    for (const connection of this.#connections) {
-      if (connection.opener.capacity > 0) return connection.opener;
-    }
-    return undefined;
+    return this.#connections.find()?.opener;
   }
 
   /**
@@ -64,16 +63,17 @@ export class ConnectionPool {
 
   /** Lets running exchanges end and forgets all connections. */
   drain(): void {
-    const connections = [...this.#connections];
-    this.#connections.clear();
-    for (const connection of connections) connection.drain();
+    for (const connection of this.#connections.clear()) connection.drain();
   }
 
   async #dial(): Promise<PooledConnection> {
     let gone = false;
-    const connection = await this.#options.dial((lost) => {
-      gone = true;
-      this.#connections.delete(lost);
+    const connection = await this.#options.dial({
+      lost: (lost) => {
+        gone = true;
+        this.#connections.delete(lost);
+      },
+      freed: (freed) => this.#connections.freed(freed),
     });
     if (!gone) this.#connections.add(connection);
     return connection;

@@ -14,8 +14,9 @@ import { meshPort } from "../ports.ts";
 import { connectTcp, connectTls } from "../transport/connect.ts";
 import { Wire, type WireContext } from "../transport/wire.ts";
 import type { Workload } from "../workload.ts";
-import type { PooledConnection } from "./connection-pool.ts";
-import type { Dialler, Lost, UpstreamProtocol } from "./upstreams.ts";
+import type { PoolEvents } from "./connection-pool.ts";
+import type { PooledConnection } from "./free-connections.ts";
+import type { Dialler, UpstreamProtocol } from "./upstreams.ts";
 
 /** An idle HTTP/1 connection is closed before the application's own time-out: Node's is 5 s, the shortest known. */
 const idleSeconds = 4;
@@ -27,11 +28,11 @@ const pingSeconds = 10;
 const maxAgeSeconds = 3_600;
 
 export function createDialler(workload: Workload, wires: WireContext): Dialler {
-  return async (endpoint, protocol, lost) => {
-    if (protocol === "mesh") return await dialMesh(endpoint, workload, wires, lost);
+  return async (endpoint, protocol, events) => {
+    if (protocol === "mesh") return await dialMesh(endpoint, workload, wires, events);
     if (endpoint.strictBy !== undefined) throw plaintextForbidden(endpoint, endpoint.strictBy);
     const socket = await connectTcp(endpoint);
-    return new UpstreamConnection(wires, socket, protocol, lost);
+    return new UpstreamConnection(wires, socket, protocol, events);
   };
 }
 
@@ -39,7 +40,7 @@ async function dialMesh(
   endpoint: Endpoint,
   workload: Workload,
   wires: WireContext,
-  lost: Lost,
+  events: PoolEvents,
 ): Promise<PooledConnection> {
   const { families } = workload.meters;
   const tls = workload.tls();
@@ -60,7 +61,7 @@ async function dialMesh(
     counted.value += 1;
     const end = Math.min(peer.notAfter, tls.certificate.notAfter);
     const seconds = (end - Date.now()) / 1_000;
-    return new UpstreamConnection(wires, socket, "mesh", lost, {
+    return new UpstreamConnection(wires, socket, "mesh", events, {
       maxAgeSeconds: Math.min(maxAgeSeconds, Math.max(1, seconds)),
       onClosed: () => void (counted.value -= 1),
     });
@@ -108,8 +109,9 @@ interface UpstreamExtras {
 /** One connection in a pool: leaves the pool when it cannot take more, and goes when its last exchange ended. */
 class UpstreamConnection implements PooledConnection {
   readonly opener: Engine & RequestOpener;
+  place = -1;
   readonly #wire: Wire<Engine & RequestOpener>;
-  readonly #lost: Lost;
+  readonly #events: PoolEvents;
   readonly #extras: UpstreamExtras | undefined;
   readonly #stopTicking: () => void;
   #ageSeconds = 0;
@@ -120,10 +122,10 @@ class UpstreamConnection implements PooledConnection {
     wires: WireContext,
     socket: Wire["socket"],
     protocol: UpstreamProtocol,
-    lost: Lost,
+    events: PoolEvents,
     extras?: UpstreamExtras,
   ) {
-    this.#lost = lost;
+    this.#events = events;
     this.#extras = extras;
     const onClosed = (): void => {
       this.#leave();
@@ -134,9 +136,17 @@ class UpstreamConnection implements PooledConnection {
     wires.tickers.add(tick);
     this.#stopTicking = () => void wires.tickers.delete(tick);
     const create = (host: EngineHost): Engine & RequestOpener =>
-      createEngine(host, protocol, wires.http2, () => this.#leave());
+      createEngine(host, protocol, wires.http2, this);
     this.#wire = new Wire(wires, { socket, side: "upstream", onClosed }, create);
     this.opener = this.#wire.engine;
+  }
+
+  onFree(): void {
+    this.#events.freed(this);
+  }
+
+  onUnusable(): void {
+    this.#leave();
   }
 
   drain(): void {
@@ -152,7 +162,7 @@ class UpstreamConnection implements PooledConnection {
   #leave(): void {
     if (this.#isLost) return;
     this.#isLost = true;
-    this.#lost(this);
+    this.#events.lost(this);
   }
 
   #tick(protocol: UpstreamProtocol): void {
@@ -169,15 +179,22 @@ function createEngine(
   host: EngineHost,
   protocol: UpstreamProtocol,
   settings: Http2Settings,
-  leave: () => void,
+  connection: UpstreamConnection,
 ): Engine & RequestOpener {
   switch (protocol) {
     case "http1":
-      return createHttp1Client(host, { onIdle() {}, onUnusable: leave });
+      return createHttp1Client(host, {
+        onIdle: () => connection.onFree(),
+        onUnusable: () => connection.onUnusable(),
+      });
     case "opaque":
       return createOpaqueClient(host);
     case "mesh":
     case "http2":
-      return createHttp2Client(host, { onCapacity() {}, onDraining: leave }, settings);
+      return createHttp2Client(
+        host,
+        { onCapacity: () => connection.onFree(), onDraining: () => connection.onUnusable() },
+        settings,
+      );
   }
 }

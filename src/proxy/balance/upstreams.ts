@@ -1,19 +1,18 @@
 /** Every place that the proxy has connections to: mesh peers by pod and identity, plain servers by address. */
 import type { RequestHead } from "../../protocol/exchange.ts";
 import type { Endpoint } from "../discovery/destination.ts";
-import { ConnectionPool, type PooledConnection } from "./connection-pool.ts";
+import { ConnectionPool, type PoolEvents } from "./connection-pool.ts";
+import type { PooledConnection } from "./free-connections.ts";
 import { endpointKey } from "./picker.ts";
 
 /** What is spoken to the place: `mesh` is HTTP/2 over mTLS, the others go in plaintext. */
 export type UpstreamProtocol = "mesh" | "http1" | "http2" | "opaque";
 
-export type Lost = (connection: PooledConnection) => void;
-
 /** Dials one connection of a kind; implemented on the transport in dial.ts. */
 export type Dialler = (
   endpoint: Endpoint,
   protocol: UpstreamProtocol,
-  lost: Lost,
+  events: PoolEvents,
 ) => Promise<PooledConnection>;
 
 /** A pool without connections that nobody asked for is forgotten after so many ticks (seconds). */
@@ -69,7 +68,7 @@ export class Upstreams {
     let entry = this.#pools.get(key);
     if (entry === undefined) {
       const pool = new ConnectionPool({
-        dial: (lost) => this.#dial(endpoint, protocol, lost),
+        dial: (events) => this.#dial(endpoint, protocol, events),
         shared: protocol === "mesh" || protocol === "http2",
         kept: protocol !== "opaque",
       });

@@ -1,5 +1,6 @@
 /** Load shed: near the end of the memory or the descriptors that the sidecar may have, new work is refused so that the rest lives on. */
 import { getHeapStatistics } from "node:v8";
+import type { Bag } from "../../core/churn-set.ts";
 import type { Reset } from "../../protocol/exchange.ts";
 import { openContainerMemory } from "./container-memory.ts";
 import { readDescriptorLimit } from "./descriptor-limit.ts";
@@ -75,7 +76,7 @@ export interface Overload {
   /** Asked for each new request or tunnel; `running` is how many its connection has already. */
   admitExchange(running: number): boolean;
   /** A second has passed. `wires` is what is open, now and at any later time. */
-  tick(wires: ReadonlySet<Wire>): void;
+  tick(wires: Bag<Wire>): void;
 }
 
 const closedForRoom: Reset = {

@@ -1,4 +1,5 @@
 /** What all wires of a process share, and the one timer that all of them live by. */
+import { ChurnSet } from "../../core/churn-set.ts";
 import type { Clock } from "../../core/clock.ts";
 import { seconds } from "../../core/duration.ts";
 import { createBufferPool } from "../../protocol/buffer-pool.ts";
@@ -18,8 +19,8 @@ export function createWireContext(): WireContext {
     buffers,
     http2: { stats: createHttp2Stats(), buffers },
     http1: createHttp1Stats(),
-    wires: new Set<Wire>(),
-    tickers: new Set<() => void>(),
+    wires: new ChurnSet<Wire>(),
+    tickers: new ChurnSet<() => void>(),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Byte gear. Drives a protocol engine over a socket: feeds it what arrives, sends once per turn what it wrote. */
 
 import type { Socket } from "node:net";
+import type { Bag } from "../../core/churn-set.ts";
 import type { BufferPool } from "../../protocol/buffer-pool.ts";
 import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
 import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
@@ -24,9 +25,9 @@ export interface WireContext {
   /** What all HTTP/1 servers refused by themselves. */
   readonly http1: Http1Stats;
   /** Every open wire of the process, for the tick of the second and for the drain. */
-  readonly wires: Set<Wire>;
+  readonly wires: Bag<Wire>;
   /** Called once a second, after the engines' own tick. */
-  readonly tickers: Set<() => void>;
+  readonly tickers: Bag<() => void>;
 }
 
 export interface WireOptions {
