@@ -167,6 +167,7 @@ function openDiscovery(
     grpc,
     clock,
     log,
+    after: credentials.ready(),
     pod: {
       name: config.REMORA_POD_NAME,
       namespace: config.REMORA_POD_NAMESPACE,

@@ -34,7 +34,7 @@ interface FakeControl {
   readonly disconnects: number;
 }
 
-function startClient(): FakeControl {
+function startClient(after?: Promise<void>): FakeControl {
   const clock = createFakeClock();
   const requests: DeltaDiscoveryRequest[] = [];
   const state = { streams: 0, disconnects: 0, nonce: 0 };
@@ -62,6 +62,7 @@ function startClient(): FakeControl {
     log: pino({ level: "silent" }),
     pod: { name: "a", namespace: "shop", uid: "uid-a", ip: "10.0.0.1", node: "n" },
     random: () => 0,
+    ...(after === undefined ? {} : { after }),
   });
   const send = (bytes: Uint8Array): void => events?.onMessage(bytes);
   return {
@@ -111,6 +112,16 @@ function policy(message: MessageInitShape<typeof AuthorizationSchema>): Uint8Arr
 }
 
 const namespacePolicy = policy({ name: "p", namespace: "shop", scope: Scope.NAMESPACE });
+
+test("the first stream is opened as soon as there is a certificate, and not before", async () => {
+  const certificate = Promise.withResolvers<void>();
+  const control = startClient(certificate.promise);
+  assert.equal(control.streams, 0);
+  certificate.resolve();
+  await certificate.promise;
+  assert.equal(control.streams, 1);
+  assert.ok(control.requests().length > 0);
+});
 
 test("the first stream asks for all policies and for the pod itself, and says who asks", () => {
   const control = startClient();

@@ -35,6 +35,8 @@ export interface DiscoveryOptions {
   readonly log: Log;
   readonly pod: PodFacts;
   readonly random?: () => number;
+  /** The first stream waits for it: without a certificate it would fail, and the next one only come after a pause. */
+  readonly after?: Promise<void>;
 }
 
 export interface DiscoveryClient extends Discovery {
@@ -47,7 +49,7 @@ export interface DiscoveryClient extends Discovery {
   close(): void;
 }
 
-/** Opens the first stream at once. */
+/** Opens the first stream at once, or when `after` has come. */
 export function createDiscoveryClient(options: DiscoveryOptions): DiscoveryClient {
   return new OnDemandClient(options);
 }
@@ -91,7 +93,8 @@ class OnDemandClient implements DiscoveryClient {
     this.#keys.add(this.#ownKey);
     this.loaded = this.#whenLoaded();
     this.families = this.#describeMetrics();
-    this.#connect();
+    if (options.after === undefined) this.#connect();
+    else void options.after.then(() => this.#connect());
   }
 
   get policies(): Watch<PolicySnapshot> {
