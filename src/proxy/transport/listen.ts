@@ -3,6 +3,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { ChurnSet } from "../../core/churn-set.ts";
 import { MeshError } from "../../core/mesh-error.ts";
 import { acceptBare, socketBelow } from "./bare-socket.ts";
 import { KeyUpdates } from "./key-updates.ts";
@@ -138,7 +139,7 @@ function admitFirst(server: Server, admission: Admission, handshakes: PendingHan
  * milliseconds, so those that are old are not honest.
  */
 class PendingHandshakes {
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new ChurnSet<Socket>();
 
   began(socket: Socket): void {
     this.#sockets.add(socket);
