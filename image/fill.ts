@@ -4,7 +4,7 @@
  * since the code is compiled by the one that will use it; the Dockerfile fills its build stage's own root.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { imageFolder, sidecarNodeFlags } from "../src/core/node-runtime.ts";
 
@@ -32,6 +32,8 @@ for (const name of bundles) {
   cpSync(join(project, "dist", `${name}.js`), join(programs, `${name}.js`));
 }
 cpSync(join(project, "LICENSE"), join(programs, "LICENSE"));
+// Without it Node takes each program for CommonJS first, and compiles it twice.
+writeFileSync(join(programs, "package.json"), '{ "type": "module" }\n');
 chmodSync(cache, 0o777);
 for (const [name, user] of Object.entries(users)) compile(root, name, user);
 makeReadable(programs);
