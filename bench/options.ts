@@ -21,7 +21,7 @@ export const usage = `npm run bench -- [SCENARIO…] [--peers NAME,…] [--round
 
 A scenario is named in full or by the start of its name: \`http1\` means all that start so.
 Without names everything runs but the slow ones, which run when they are named.
---quick measures what the README shows, in about twelve minutes; --publish writes it there.
+--quick measures what the README shows, in about twenty minutes; --publish writes it there.
 `;
 
 /** Throws an Error with a sentence for the user when a name is unknown or a number is none. */
