@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { DestinationReport } from "../api/sidecar-pages.ts";
 import type { SocketAddress } from "../core/address.ts";
 import type { Log } from "../core/log.ts";
+import { monotonicNow } from "../core/monotonic.ts";
 import type { Watch } from "../core/watch.ts";
 import type { WorkloadTls } from "../credentials/credentials.ts";
 import { createSeenLeaves } from "../credentials/seen-leaves.ts";
@@ -73,7 +74,7 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
 
   return {
     upstreams,
-    destinations: () => pickers.describe(performance.now()),
+    destinations: () => pickers.describe(monotonicNow()),
     async drain() {
       for (const listener of listeners) listener.close();
       await drainWires(wires, upstreams);

@@ -5,6 +5,7 @@ import type { HeaderList } from "../exchange.ts";
 const rememberedBytes = 2_048;
 const rememberedStrings = 64;
 const none: HeaderList = [];
+const noBytes = Buffer.alloc(0);
 
 export class WrittenBlock {
   /** Of the remembered lines: -1 where there was no content-length. */
@@ -13,7 +14,8 @@ export class WrittenBlock {
   #headers: HeaderList = none;
   #droppedLength = false;
   #bytes: Buffer | undefined;
-  #size = 0;
+  /** What is remembered, a part of `#bytes`. */
+  #view: Buffer = noBytes;
   #isSecond = false;
 
   /** Copies the remembered bytes to `at` if they say exactly these lines; gives their number, or -1. */
@@ -24,7 +26,8 @@ export class WrittenBlock {
     for (let index = 0; index < headers.length; index += 1) {
       if (headers[index] !== remembered[index]) return -1;
     }
-    return this.#bytes?.copy(buffer, at, 0, this.#size) ?? -1;
+    buffer.set(this.#view, at);
+    return this.#view.length;
   }
 
   /** Whether this string stood at this place, so that its characters were checked. */
@@ -49,7 +52,7 @@ export class WrittenBlock {
     if (this.#bytes === undefined || this.#bytes.length < size) {
       this.#bytes = Buffer.allocUnsafeSlow((size + 255) & ~255);
     }
-    this.#size = buffer.copy(this.#bytes, 0, from, to);
+    this.#view = this.#bytes.subarray(0, buffer.copy(this.#bytes, 0, from, to));
     this.#headers = headers.slice();
     this.#droppedLength = dropLength;
   }

@@ -1,4 +1,5 @@
 /** The end of every exchange: counted once, logged once. */
+import { monotonicNow } from "../../core/monotonic.ts";
 import type { RequestHead } from "../../protocol/exchange.ts";
 import type { AccessLog } from "../telemetry/access-log.ts";
 import type { Direction } from "../telemetry/families.ts";
@@ -46,7 +47,7 @@ export class Recorder {
     said?: PolicyOfRecord,
   ): void {
     const meter = this.#meters.find(peer, protocol);
-    const millis = performance.now() - relay.startedAt;
+    const millis = monotonicNow() - relay.startedAt;
     const { status, grpcStatus, fault, bytesReceived, bytesSent } = relay;
     const error = fault?.code;
     if (protocol === "tcp") {

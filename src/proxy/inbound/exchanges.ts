@@ -1,7 +1,9 @@
 /** The exchanges of one client with the application: each is authorized, forwarded, re-checked, recorded. */
+
 import type { PolicySnapshot } from "../../api/authorization.ts";
 import { formatAddress } from "../../core/address.ts";
 import { MeshError, overloaded } from "../../core/mesh-error.ts";
+import { monotonicNow } from "../../core/monotonic.ts";
 import type {
   HeaderList,
   RequestAcceptor,
@@ -102,7 +104,7 @@ export class InboundExchanges implements RelayOwner {
     return {
       onRequest: (head, end, response) => {
         stripMeshHeaders(head.headers);
-        const relay = new Relay(head, end, response, this, performance.now());
+        const relay = new Relay(head, end, response, this, monotonicNow());
         this.admit(relay, target, tunnel);
         return relay.request;
       },

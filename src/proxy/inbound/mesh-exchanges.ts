@@ -1,5 +1,7 @@
 /** Reads where a peer's exchange wants to go: `remora-dst` for HTTP, the CONNECT authority for opaque bytes. */
+
 import { parseAddress } from "../../core/address.ts";
+import { monotonicNow } from "../../core/monotonic.ts";
 import type {
   MessageReader,
   MessageWriter,
@@ -43,7 +45,7 @@ export class MeshExchanges extends InboundExchanges implements RequestAcceptor {
         return this.#readTunnel(target.port, response);
       }
     }
-    const relay = new Relay(head, end, response, this, performance.now());
+    const relay = new Relay(head, end, response, this, monotonicNow());
     this.admit(relay, target);
     return relay.request;
   }

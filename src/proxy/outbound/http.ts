@@ -1,6 +1,8 @@
 /** The requests of one application connection: each is routed to an endpoint of its destination by itself. */
+
 import { formatAddress } from "../../core/address.ts";
 import { type ErrorCode, MeshError, overloaded } from "../../core/mesh-error.ts";
+import { monotonicNow } from "../../core/monotonic.ts";
 import type {
   MessageReader,
   MessageWriter,
@@ -61,7 +63,7 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     end: boolean,
     response: MessageWriter<ResponseHead>,
   ): MessageReader<RequestHead> {
-    const now = performance.now();
+    const now = monotonicNow();
     const relay = new Relay(head, end, response, this, now);
     const attempt: Attempt = { load: undefined, tried: undefined };
     relay.tag = attempt;
@@ -73,7 +75,7 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
 
   onResponse(relay: Relay, head: ResponseHead): void {
     stripMeshHeaders(head.headers);
-    const now = performance.now();
+    const now = monotonicNow();
     (relay.tag as Attempt).load?.observe(now - relay.startedAt, now);
   }
 
@@ -90,7 +92,7 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     this.#options.workload.meters.families.retries.series(reset.code).value += 1;
     this.#release(attempt);
     // Another endpoint when there is one; a stale connection says nothing about its pod.
-    this.#send(relay, attempt, performance.now());
+    this.#send(relay, attempt, monotonicNow());
     return true;
   }
 
@@ -133,7 +135,7 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
 
   /** False when every endpoint was tried, or as many as one request may. */
   #tryElsewhere(relay: Relay, attempt: Attempt, failed: EndpointLoad, reason: ErrorCode): boolean {
-    const now = performance.now();
+    const now = monotonicNow();
     failed.penalize(now);
     attempt.tried ??= new Set();
     attempt.tried.add(failed);

@@ -1,6 +1,8 @@
 /** One opaque connection of the application: picked once, retried on another endpoint only while nothing was sent. */
+
 import { formatAddress } from "../../core/address.ts";
 import { MeshError } from "../../core/mesh-error.ts";
+import { monotonicNow } from "../../core/monotonic.ts";
 import type {
   MessageReader,
   MessageWriter,
@@ -34,7 +36,7 @@ export class OutboundOpaque implements RequestAcceptor, RelayOwner {
     end: boolean,
     response: MessageWriter<ResponseHead>,
   ): MessageReader<RequestHead> {
-    const relay = new Relay(head, end, response, this, performance.now());
+    const relay = new Relay(head, end, response, this, monotonicNow());
     const { spoken, tunnelTo } = this.#detected;
     const tunnel = spoken.kind === "opaque" ? spoken.tunnel : undefined;
     if (tunnel !== undefined && tunnelTo !== undefined && tunnel.capacity > 0) {
@@ -49,7 +51,7 @@ export class OutboundOpaque implements RequestAcceptor, RelayOwner {
   onResponse(relay: Relay, head: ResponseHead): void {
     const load = this.#load;
     if (head.status < 300) {
-      const now = performance.now();
+      const now = monotonicNow();
       load?.observe(now - relay.startedAt, now);
       return;
     }
@@ -101,7 +103,7 @@ export class OutboundOpaque implements RequestAcceptor, RelayOwner {
 
   #connectFailed(relay: Relay, load: EndpointLoad, error: unknown): void {
     if (relay.over) return;
-    load.penalize(performance.now());
+    load.penalize(monotonicNow());
     this.#tried.add(load);
     const next = pickEndpoint(this.#detected, this.#context, this.#tried);
     if (next === undefined || this.#tried.size >= maxAttempts) {

@@ -1,4 +1,5 @@
 /** Where opaque connections go: one endpoint for each connection, over the mesh when it is there. */
+import { monotonicNow } from "../../core/monotonic.ts";
 import type { RequestOpener } from "../../protocol/exchange.ts";
 import { EndpointLoad } from "../balance/endpoint-load.ts";
 import type { Endpoint } from "../discovery/destination.ts";
@@ -18,7 +19,7 @@ export function pickEndpoint(
   }
   // A TCP connection says nothing about how quickly requests are answered, so its loads are kept apart.
   const key = `tcp|${service}|${origDst.ip}:${origDst.port}`;
-  return context.pickers.find(key, endpointsOf(destination)).pick(performance.now(), tried);
+  return context.pickers.find(key, endpointsOf(destination)).pick(monotonicNow(), tried);
 }
 
 export async function openOpaque(

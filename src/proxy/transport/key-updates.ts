@@ -2,9 +2,11 @@
  * Bounds how often a peer may change its TLS key (RFC 8446 4.6.3). Each change costs 40 µs, one read holds 2,400 of them, and no
  * engine ever sees one: a few connections would hold up everybody else for seconds.
  */
+
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { MeshError } from "../../core/mesh-error.ts";
+import { monotonicNow } from "../../core/monotonic.ts";
 
 /** At once. Default 32, as in BoringSSL: a peer changes its key once in millions of records. */
 export const maxKeyUpdates = 32;
@@ -35,7 +37,7 @@ export class KeyUpdates {
   readonly heard = (line: Buffer, socket: TLSSocket): void => {
     const label = this.#label;
     if (line.compare(label, 0, label.length, 0, label.length) !== 0) return;
-    const now = performance.now();
+    const now = monotonicNow();
     const history = this.#histories.get(socket) ?? { since: now, count: 0, over: false };
     this.#histories.set(socket, history);
     history.count += 1;

@@ -17,20 +17,29 @@ export interface Turn {
  * turn caused leaves in one write per connection, and nothing waits when there was only one read.
  */
 export function createTurn(schedule: (run: () => void) => void = setImmediate): Turn {
-  let waiting: Flushable[] = [];
-  let spare: Flushable[] = [];
+  // Kept and written over: an array that is emptied loses its room and has to grow again in the next turn.
+  let waiting: (Flushable | undefined)[] = [];
+  let spare: (Flushable | undefined)[] = [];
+  let count = 0;
   let flushes = 0;
   const run = (): void => {
     const items = waiting;
-    flushes += items.length;
+    const last = count;
+    flushes += last;
     waiting = spare;
     spare = items;
-    for (const item of items) item.flush();
-    items.length = 0;
+    count = 0;
+    for (let index = 0; index < last; index += 1) {
+      const item = items[index];
+      items[index] = undefined;
+      item?.flush();
+    }
   };
   return {
     queue(item) {
-      if (waiting.push(item) === 1) schedule(run);
+      waiting[count] = item;
+      count += 1;
+      if (count === 1) schedule(run);
     },
     get flushes() {
       return flushes;
