@@ -8,17 +8,24 @@ import type {
 } from "../authorization.ts";
 import { WireError, type WireReader } from "./reader.ts";
 
+/** A list as it is kept in thousands of rules: all that are empty are one, and no other has room to grow. */
+export function keepList<T>(items: readonly T[]): readonly T[] {
+  return items.length === 0 ? noItems : items.slice();
+}
+
+const noItems: readonly never[] = Object.freeze([]);
+
 /** The clauses of an istio.security.Rule. */
-export function decodeClauses(rule: WireReader): PolicyClause[] {
+export function decodeClauses(rule: WireReader): readonly PolicyClause[] {
   const clauses: PolicyClause[] = [];
   while (rule.next()) {
     if (rule.field !== 1) continue;
     const clause = rule.message();
     const matches: PolicyMatch[] = [];
     while (clause.next()) if (clause.field === 2) matches.push(decodeMatch(clause.message()));
-    clauses.push({ matches });
+    clauses.push({ matches: keepList(matches) });
   }
-  return clauses;
+  return keepList(clauses);
 }
 
 function decodeMatch(reader: WireReader): PolicyMatch {
@@ -36,18 +43,18 @@ function decodeMatch(reader: WireReader): PolicyMatch {
     else throw new WireError(`condition ${field} of a match is not known`);
   }
   return {
-    namespaces: texts[0] ?? [],
-    notNamespaces: texts[1] ?? [],
-    principals: texts[2] ?? [],
-    notPrincipals: texts[3] ?? [],
-    sourceIps: blocks[0] ?? [],
-    notSourceIps: blocks[1] ?? [],
-    destinationIps: blocks[2] ?? [],
-    notDestinationIps: blocks[3] ?? [],
-    destinationPorts: ports[0] ?? [],
-    notDestinationPorts: ports[1] ?? [],
-    serviceAccounts: accounts[0] ?? [],
-    notServiceAccounts: accounts[1] ?? [],
+    namespaces: keepList(texts[0] ?? []),
+    notNamespaces: keepList(texts[1] ?? []),
+    principals: keepList(texts[2] ?? []),
+    notPrincipals: keepList(texts[3] ?? []),
+    sourceIps: keepList(blocks[0] ?? []),
+    notSourceIps: keepList(blocks[1] ?? []),
+    destinationIps: keepList(blocks[2] ?? []),
+    notDestinationIps: keepList(blocks[3] ?? []),
+    destinationPorts: keepList(ports[0] ?? []),
+    notDestinationPorts: keepList(ports[1] ?? []),
+    serviceAccounts: keepList(accounts[0] ?? []),
+    notServiceAccounts: keepList(accounts[1] ?? []),
   };
 }
 

@@ -12,6 +12,7 @@ const varintType = 0;
 const fixed64Type = 1;
 const lengthType = 2;
 const fixed32Type = 5;
+const shortLength = 64;
 
 /**
  * `while (reader.next()) switch (reader.field) { case 1: name = reader.string(); }`: a value that is not asked for is
@@ -27,9 +28,13 @@ export class WireReader {
   readonly #end: number;
   readonly #bytes: Buffer;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#end = bytes.byteLength;
+  /** What is outside of `from` and `to` is not read. */
+  constructor(bytes: Uint8Array, from = 0, to: number = bytes.byteLength) {
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = from;
+    this.#end = to;
   }
 
   /** Moves to the next field; false at the end of the message. */
@@ -71,9 +76,12 @@ export class WireReader {
 
   /** UTF-8 text; malformed sequences are refused (proto3 strings). */
   string(): string {
-    const bytes = this.bytes();
+    const length = this.#length();
+    const start = this.#at;
+    this.#at += length;
+    if (this.#isShortAscii(start)) return this.#bytes.toString("latin1", start, this.#at);
     try {
-      return utf8.decode(bytes);
+      return utf8.decode(this.#bytes.subarray(start, this.#at));
     } catch (error) {
       throw Object.assign(new WireError("string is not UTF-8"), { cause: error });
     }
@@ -87,9 +95,19 @@ export class WireReader {
     return this.#bytes.subarray(start, this.#at);
   }
 
-  /** A reader of the embedded message. */
+  /** A reader of the embedded message. It has no view of its own: ten thousand rules would need a hundred thousand. */
   message(): WireReader {
-    return new WireReader(this.bytes());
+    const length = this.#length();
+    const start = this.#at;
+    this.#at += length;
+    return new WireReader(this.#bytes, start, this.#at);
+  }
+
+  /** Most strings are short names: to look at their bytes costs less than a decoder and its view. */
+  #isShortAscii(start: number): boolean {
+    if (this.#at - start > shortLength) return false;
+    for (let at = start; at < this.#at; at += 1) if ((this.#bytes[at] ?? 0) >= 0x80) return false;
+    return true;
   }
 
   #length(): number {

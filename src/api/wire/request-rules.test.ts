@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { AuthorizationSchema } from "../gen/authorization_pb.ts";
+import { type RequestRuleSchema, RequestRulesSchema } from "../gen/remora-policy_pb.ts";
 import { decodeAuthorization } from "./authorization.ts";
 import { WireError } from "./reader.ts";
 import { decodeRequestRules } from "./request-rules.ts";
@@ -37,4 +38,32 @@ test("an extension of ours that is not known makes the policy unreadable, a fore
     );
   assert.throws(() => decodeAuthorization(withExtension("policy.remora.dev/later")), WireError);
   assert.equal(decodeAuthorization(withExtension("istio.io/other")).name, "p");
+});
+
+test("rules that say the same of clients or of requests share it, and others do not", () => {
+  const rule = (account: string, path: string): MessageInitShape<typeof RequestRuleSchema> => ({
+    connection: {
+      clauses: [{ matches: [{ serviceAccounts: [{ namespace: "n", serviceAccount: account }] }] }],
+    },
+    request: { paths: [{ matchType: { case: "exact", value: path } }] },
+  });
+  const rules = decodeRequestRules(
+    toBinary(
+      RequestRulesSchema,
+      create(RequestRulesSchema, {
+        rules: [rule("a", "/x"), rule("b", "/x"), rule("b", "/y"), rule("a", "/x")],
+      }),
+    ),
+  );
+  const accounts = rules.map((each) => each.clauses[0]?.matches[0]?.serviceAccounts[0]);
+  assert.deepEqual(
+    accounts.map((account) => account?.serviceAccount),
+    ["a", "b", "b", "a"],
+  );
+  assert.deepEqual(
+    rules.map(({ request }) => request?.paths),
+    ["/x", "/x", "/y", "/x"].map((text) => [{ kind: "exact", text }]),
+  );
+  assert.equal(rules[0]?.request, rules[1]?.request);
+  assert.equal(rules[1]?.clauses, rules[2]?.clauses);
 });

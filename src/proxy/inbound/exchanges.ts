@@ -180,6 +180,9 @@ export class InboundExchanges implements RelayOwner {
 
   /** After a policy change: what is no longer permitted ends now. */
   recheck(): void {
+    // An idle connection shall not be what keeps ten thousand rules of yesterday.
+    this.#policies = undefined;
+    this.#gates.clear();
     for (const live of this.#live.slice()) {
       const decision = this.#decide(live.relay, live.target);
       if (decision.kind !== "permit") this.#refuse(live.relay, live, decision);

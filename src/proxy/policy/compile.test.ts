@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Authorization, noConditions, type PolicyMatch } from "../../api/authorization.ts";
 import { indexRules } from "./compile.ts";
-import { type Facts, matchPredicate, type PeerFacts } from "./match.ts";
+import { type Facts, matchesFacts, type PeerFacts } from "./match.ts";
 
 const peerOf = (namespace: string, account: string): PeerFacts => ({
   principal: `td/ns/${namespace}/sa/${account}`,
@@ -79,7 +79,7 @@ test("the index answers as asking every rule in turn does", () => {
     };
     const naive = policies.some(({ rules }) =>
       rules.some(({ clauses }) =>
-        clauses.every(({ matches }) => matches.some((match) => matchPredicate(match)(facts))),
+        clauses.every(({ matches }) => matches.some((match) => matchesFacts(match, facts))),
       ),
     );
     assert.equal(indexRules(policies).find(facts) !== undefined, naive, `round ${round}`);

@@ -1,4 +1,4 @@
-/** Policies put into the form in which they are asked: predicates, found by what a connection must have to match. */
+/** Policies put into the form in which they are asked: rules found by what a connection must have to match. */
 import {
   type Authorization,
   type PolicyClause,
@@ -7,7 +7,7 @@ import {
   policyName,
   type RequestMatch,
 } from "../../api/authorization.ts";
-import { type Facts, matchPredicate } from "./match.ts";
+import { type Facts, matchesFacts } from "./match.ts";
 
 /** A set of policies of one action. */
 export interface RuleIndex {
@@ -15,20 +15,23 @@ export interface RuleIndex {
   readonly present: boolean;
   /** The name of a policy that matches whatever the connection carries; undefined when none does. */
   find(facts: Facts): string | undefined;
-  /** The rules about requests whose part about connections matches; the same rules are the same objects. */
-  collect(facts: Facts): readonly RequestRule[];
+  /**
+   * The rules about requests whose part about connections matches, in groups by what they were found by: what is for many
+   * clients stands apart from what is for one. The same rules are the same objects.
+   */
+  collect(facts: Facts): readonly (readonly RequestRule[])[];
 }
 
-/** A rule about requests, without its part about connections. */
-export interface RequestRule {
+/** A rule with the name of its policy. There may be ten thousand: no list, closure or copy is made for one. */
+interface IndexedRule {
   readonly policy: string;
+  readonly clauses: readonly PolicyClause[];
+  readonly request: RequestMatch | undefined;
+}
+
+/** A rule about requests. */
+export interface RequestRule extends IndexedRule {
   readonly request: RequestMatch;
-}
-
-interface CompiledRule {
-  readonly policy: string;
-  readonly matches: (facts: Facts) => boolean;
-  readonly request: RequestRule | undefined;
 }
 
 /** What a rule can be looked up by: the values of one fact, without one of which it cannot match. */
@@ -41,8 +44,11 @@ export function indexRules(policies: readonly Authorization[]): RuleIndex {
   const ofConnections = new RuleTable();
   const ofRequests = new RuleTable();
   for (const policy of policies) {
+    const name = policyName(policy);
     for (const rule of policy.rules) {
-      (rule.request === undefined ? ofConnections : ofRequests).add(policyName(policy), rule);
+      const { clauses, request } = rule;
+      const table = request === undefined ? ofConnections : ofRequests;
+      table.add({ policy: name, clauses, request }, selectiveKey(rule));
     }
   }
   return {
@@ -52,51 +58,60 @@ export function indexRules(policies: readonly Authorization[]): RuleIndex {
   };
 }
 
+/** Both sets as one, without a second look at their rules. */
+export function joinIndexes(one: RuleIndex, other: RuleIndex): RuleIndex {
+  return {
+    present: one.present || other.present,
+    find: (facts) => one.find(facts) ?? other.find(facts),
+    collect: (facts) => [...one.collect(facts), ...other.collect(facts)],
+  };
+}
+
 /**
  * The cost of a search is that of the rules that name the connection's own identity, namespace or port, and of those
  * that name none; rules about other clients are never looked at.
  */
 class RuleTable {
   readonly #tables = {
-    principal: new Map<string | number, CompiledRule[]>(),
-    account: new Map<string | number, CompiledRule[]>(),
-    namespace: new Map<string | number, CompiledRule[]>(),
-    port: new Map<string | number, CompiledRule[]>(),
+    principal: new Map<string | number, IndexedRule[]>(),
+    account: new Map<string | number, IndexedRule[]>(),
+    namespace: new Map<string | number, IndexedRule[]>(),
+    port: new Map<string | number, IndexedRule[]>(),
   };
-  readonly #rest: CompiledRule[] = [];
+  readonly #rest: IndexedRule[] = [];
 
-  add(policy: string, rule: PolicyRule): void {
-    const request = rule.request && { policy, request: rule.request };
-    const compiled = { policy, matches: rulePredicate(rule), request };
-    const key = selectiveKey(rule);
-    if (key === undefined) this.#rest.push(compiled);
-    for (const value of new Set(key?.values)) {
-      const table = this.#tables[key?.fact ?? "port"];
+  add(rule: IndexedRule, key: Key | undefined): void {
+    if (key === undefined) {
+      this.#rest.push(rule);
+      return;
+    }
+    const table = this.#tables[key.fact];
+    for (const value of new Set(key.values)) {
       const rules = table.get(value);
-      if (rules === undefined) table.set(value, [compiled]);
-      else rules.push(compiled);
+      if (rules === undefined) table.set(value, [rule]);
+      else rules.push(rule);
     }
   }
 
-  find(facts: Facts): CompiledRule | undefined {
+  find(facts: Facts): IndexedRule | undefined {
     for (const rules of this.#candidates(facts)) {
-      const found = rules?.find((rule) => rule.matches(facts));
+      const found = rules?.find((rule) => matchesClauses(rule, facts));
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  collect(facts: Facts): RequestRule[] {
-    const found: RequestRule[] = [];
-    for (const rules of this.#candidates(facts)) {
-      for (const { matches, request } of rules ?? []) {
-        if (request !== undefined && matches(facts)) found.push(request);
-      }
-    }
-    return found;
+  collect(facts: Facts): RequestRule[][] {
+    return this.#candidates(facts)
+      .map((rules = []) =>
+        rules.filter(
+          (rule): rule is RequestRule => isAboutRequests(rule) && matchesClauses(rule, facts),
+        ),
+      )
+      .filter((rules) => rules.length > 0);
   }
 
-  #candidates({ peer, port }: Facts): readonly (readonly CompiledRule[] | undefined)[] {
+  #candidates({ peer, port }: Facts): readonly (readonly IndexedRule[] | undefined)[] {
     const { principal, account, namespace } = this.#tables;
     return [
       peer && principal.get(peer.principal),
@@ -108,12 +123,15 @@ class RuleTable {
   }
 }
 
-function rulePredicate(rule: PolicyRule): (facts: Facts) => boolean {
-  const clauses = rule.clauses
-    // An empty clause always matches.
-    .filter((clause) => clause.matches.length > 0)
-    .map((clause) => clause.matches.map(matchPredicate));
-  return (facts) => clauses.every((matches) => matches.some((matches) => matches(facts)));
+function isAboutRequests(rule: IndexedRule): rule is RequestRule {
+  return rule.request !== undefined;
+}
+
+/** An empty clause always matches. */
+function matchesClauses({ clauses }: IndexedRule, facts: Facts): boolean {
+  return clauses.every(
+    ({ matches }) => matches.length === 0 || matches.some((match) => matchesFacts(match, facts)),
+  );
 }
 
 /** The narrowest key of any clause: every clause must hold, so each one's key is enough. */

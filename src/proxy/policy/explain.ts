@@ -18,7 +18,7 @@ import {
   inPolicyWords,
   openGate,
 } from "./authorize.ts";
-import { type Facts, matchPredicate } from "./match.ts";
+import { type Facts, matchesFacts } from "./match.ts";
 import { type Caution, requestPredicate } from "./match-request.ts";
 import { type RequestFacts, RequestReader } from "./request-facts.ts";
 
@@ -123,7 +123,7 @@ function whyNoMatch(match: PolicyMatch, facts: Facts): string {
   if (names.length === 0) return "it has no conditions";
   const failed = names.find((name) => {
     const alone = { ...noConditions, [name]: match[name] };
-    return !matchPredicate(alone)(facts);
+    return !matchesFacts(alone, facts);
   });
   return failed === undefined ? "" : `${conditionNames[failed]} does not hold`;
 }

@@ -1,5 +1,10 @@
-/** One condition of a policy as a predicate over what is known of a connection. */
-import type { AddressBlock, PolicyMatch } from "../../api/authorization.ts";
+/** The conditions of a policy held against what is known of a connection; nothing is made of them beforehand. */
+import type {
+  AddressBlock,
+  PolicyMatch,
+  ServiceAccountMatch,
+  StringMatch,
+} from "../../api/authorization.ts";
 import { matchesText } from "./text-match.ts";
 
 /** A connection in the words of policies. */
@@ -21,44 +26,59 @@ export interface PeerFacts {
   readonly account: string;
 }
 
-type Predicate = (facts: Facts) => boolean;
+/** All kinds that have values must hold; one without any never does. */
+export function matchesFacts(match: PolicyMatch, facts: Facts): boolean {
+  return (
+    hasConditions(match) &&
+    isAmong(match.principals, match.notPrincipals, isPrincipal, facts) &&
+    isAmong(match.namespaces, match.notNamespaces, isNamespace, facts) &&
+    isAmong(match.serviceAccounts, match.notServiceAccounts, isAccount, facts) &&
+    isAmong(match.sourceIps, match.notSourceIps, isFrom, facts) &&
+    isAmong(match.destinationIps, match.notDestinationIps, isTo, facts) &&
+    isAmong(match.destinationPorts, match.notDestinationPorts, isPort, facts)
+  );
+}
 
-/** All kinds that have values must hold; without any the predicate never does. */
-export function matchPredicate(match: PolicyMatch): Predicate {
-  const all: Predicate[] = [];
-  addBoth(all, match.principals, match.notPrincipals, (value) => {
-    return ({ peer }) => peer !== undefined && matchesText(value, peer.principal);
-  });
-  addBoth(all, match.namespaces, match.notNamespaces, (value) => {
-    return ({ peer }) => peer !== undefined && matchesText(value, peer.namespace);
-  });
-  addBoth(all, match.serviceAccounts, match.notServiceAccounts, (value) => {
-    const account = `${value.namespace}/${value.serviceAccount}`;
-    return ({ peer }) => peer?.account === account;
-  });
-  addBoth(all, match.sourceIps, match.notSourceIps, (value) => {
-    return ({ clientIp }) => isInBlock(clientIp, value);
-  });
-  addBoth(all, match.destinationIps, match.notDestinationIps, (value) => {
-    return ({ destinationIp }) => isInBlock(destinationIp, value);
-  });
-  addBoth(all, match.destinationPorts, match.notDestinationPorts, (value) => {
-    return ({ port }) => port === value;
-  });
-  return all.length === 0 ? () => false : (facts) => all.every((holds) => holds(facts));
+function hasConditions(match: PolicyMatch): boolean {
+  for (const name in match) if (match[name as keyof PolicyMatch].length > 0) return true;
+  return false;
 }
 
 /** Any of the positive values, none of the negative ones; a client without identity has none of either. */
-function addBoth<T>(
-  all: Predicate[],
+function isAmong<T>(
   positive: readonly T[],
   negative: readonly T[],
-  compile: (value: T) => Predicate,
-): void {
-  const wanted = positive.map(compile);
-  const unwanted = negative.map(compile);
-  if (wanted.length > 0) all.push((facts) => wanted.some((holds) => holds(facts)));
-  if (unwanted.length > 0) all.push((facts) => !unwanted.some((holds) => holds(facts)));
+  is: (value: T, facts: Facts) => boolean,
+  facts: Facts,
+): boolean {
+  return (
+    (positive.length === 0 || positive.some((value) => is(value, facts))) &&
+    (negative.length === 0 || !negative.some((value) => is(value, facts)))
+  );
+}
+
+function isPrincipal(value: StringMatch, { peer }: Facts): boolean {
+  return peer !== undefined && matchesText(value, peer.principal);
+}
+
+function isNamespace(value: StringMatch, { peer }: Facts): boolean {
+  return peer !== undefined && matchesText(value, peer.namespace);
+}
+
+function isAccount({ namespace, serviceAccount }: ServiceAccountMatch, { peer }: Facts): boolean {
+  return peer?.account === `${namespace}/${serviceAccount}`;
+}
+
+function isFrom(value: AddressBlock, { clientIp }: Facts): boolean {
+  return isInBlock(clientIp, value);
+}
+
+function isTo(value: AddressBlock, { destinationIp }: Facts): boolean {
+  return isInBlock(destinationIp, value);
+}
+
+function isPort(value: number, { port }: Facts): boolean {
+  return port === value;
 }
 
 /** An address of the other family is in no block. */

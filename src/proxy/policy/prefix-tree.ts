@@ -4,11 +4,15 @@ export class PrefixTree<T> {
   readonly #root = new Node<T>("");
 
   addExact(text: string, item: T): void {
-    this.#node(text).exact.push(item);
+    const node = this.#node(text);
+    if (node.exact === undefined) node.exact = [item];
+    else node.exact.push(item);
   }
 
   addPrefix(text: string, item: T): void {
-    this.#node(text).prefix.push(item);
+    const node = this.#node(text);
+    if (node.prefix === undefined) node.prefix = [item];
+    else node.prefix.push(item);
   }
 
   /** The first item whose text fits and that `accepts`; makes no objects. */
@@ -16,14 +20,18 @@ export class PrefixTree<T> {
     let node = this.#root;
     let at = 0;
     for (;;) {
-      for (const item of node.prefix) if (accepts(item, context)) return item;
+      if (node.prefix !== undefined) {
+        for (const item of node.prefix) if (accepts(item, context)) return item;
+      }
       if (at === text.length) break;
-      const child = node.children.get(text.charCodeAt(at));
+      const child = node.children?.get(text.charCodeAt(at));
       if (child === undefined || !text.startsWith(child.label, at)) return undefined;
       at += child.label.length;
       node = child;
     }
-    for (const item of node.exact) if (accepts(item, context)) return item;
+    if (node.exact !== undefined) {
+      for (const item of node.exact) if (accepts(item, context)) return item;
+    }
     return undefined;
   }
 
@@ -32,10 +40,10 @@ export class PrefixTree<T> {
     let at = 0;
     while (at < text.length) {
       const code = text.charCodeAt(at);
-      const child = node.children.get(code);
+      const child = node.children?.get(code);
       if (child === undefined) {
         const leaf = new Node<T>(text.slice(at));
-        node.children.set(code, leaf);
+        addChild(node, leaf);
         return leaf;
       }
       const shared = sharedLength(child.label, text, at);
@@ -46,13 +54,14 @@ export class PrefixTree<T> {
   }
 }
 
+/** Most are leaves with one item: what they do not have costs nothing. */
 class Node<T> {
   /** Behind the label of the parent; empty in the root only. */
   label: string;
   /** By the first character of their labels. */
-  readonly children = new Map<number, Node<T>>();
-  readonly exact: T[] = [];
-  readonly prefix: T[] = [];
+  children: Map<number, Node<T>> | undefined;
+  exact: T[] | undefined;
+  prefix: T[] | undefined;
 
   constructor(label: string) {
     this.label = label;
@@ -62,10 +71,16 @@ class Node<T> {
 /** Puts a node between the two, at the first `length` characters of the child's label. */
 function splitNode<T>(parent: Node<T>, child: Node<T>, length: number): Node<T> {
   const between = new Node<T>(child.label.slice(0, length));
-  parent.children.set(between.label.charCodeAt(0), between);
+  addChild(parent, between);
   child.label = child.label.slice(length);
-  between.children.set(child.label.charCodeAt(0), child);
+  addChild(between, child);
   return between;
+}
+
+/** In the place of another child whose label begins the same. */
+function addChild<T>(parent: Node<T>, child: Node<T>): void {
+  parent.children ??= new Map();
+  parent.children.set(child.label.charCodeAt(0), child);
 }
 
 function sharedLength(label: string, text: string, from: number): number {

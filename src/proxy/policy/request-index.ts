@@ -16,17 +16,25 @@ export interface RequestIndex {
   find(request: RequestFacts): string | undefined;
 }
 
-interface Candidate {
-  readonly policy: string;
-  readonly matches: RequestPredicate;
+/** A rule; its predicate is made when a request first comes near it, since most rules never see one. */
+class Candidate {
+  readonly rule: RequestRule;
+  readonly #caution: Caution;
+  #predicate: RequestPredicate | undefined;
+
+  constructor(rule: RequestRule, caution: Caution) {
+    this.rule = rule;
+    this.#caution = caution;
+  }
+
+  matches(request: RequestFacts): boolean {
+    this.#predicate ??= requestPredicate(this.rule.request, this.#caution);
+    return this.#predicate(request);
+  }
 }
 
-/** Undefined without rules. */
-export function indexRequestRules(
-  rules: readonly RequestRule[],
-  caution: Caution,
-): RequestIndex | undefined {
-  return rules.length === 0 ? undefined : new Index(rules, caution);
+export function indexRequestRules(rules: readonly RequestRule[], caution: Caution): RequestIndex {
+  return new Index(rules, caution);
 }
 
 class Index implements RequestIndex {
@@ -37,9 +45,9 @@ class Index implements RequestIndex {
   readonly #rest: Candidate[] = [];
 
   constructor(rules: readonly RequestRule[], caution: Caution) {
-    for (const { policy, request } of rules) {
-      const candidate = { policy, matches: requestPredicate(request, caution) };
-      const { paths, hosts, methods } = request;
+    for (const rule of rules) {
+      const candidate = new Candidate(rule, caution);
+      const { paths, hosts, methods } = rule.request;
       if (isKey(paths, "prefix")) {
         for (const path of caution === "deny" ? withFolders(paths) : paths) {
           if (path.kind === "exact") this.#paths.addExact(path.text, candidate);
@@ -51,10 +59,9 @@ class Index implements RequestIndex {
         for (const method of methods) add(this.#methods, method, candidate);
       } else this.#rest.push(candidate);
     }
-    const matches = rules.map(({ request }) => request);
     this.needs = {
-      host: matches.some(({ hosts, notHosts }) => hosts.length + notHosts.length > 0),
-      path: matches.some(({ paths, notPaths }) => paths.length + notPaths.length > 0),
+      host: rules.some(({ request }) => request.hosts.length + request.notHosts.length > 0),
+      path: rules.some(({ request }) => request.paths.length + request.notPaths.length > 0),
     };
   }
 
@@ -64,7 +71,7 @@ class Index implements RequestIndex {
       firstMatch(this.#hosts.get(request.host), request) ??
       firstMatch(this.#methods.get(request.method), request) ??
       firstMatch(this.#rest, request);
-    return found?.policy;
+    return found?.rule.policy;
   }
 
   /** A rule that matches all readings of a path is found by the first of them as well. */

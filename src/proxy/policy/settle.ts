@@ -2,9 +2,9 @@
  * What is left of all policies for one client at one port: mostly a verdict, and otherwise the few rules that a request
  * has to be held against. Found once for each client and port, and kept as long as the policies are the same.
  */
-import type { Authorization, PolicySnapshot } from "../../api/authorization.ts";
+import type { Authorization, PolicyMatch, PolicySnapshot } from "../../api/authorization.ts";
 import { type PortPolicy, portPolicy } from "../../api/mesh-policy.ts";
-import { indexRules, type RequestRule, type RuleIndex } from "./compile.ts";
+import { indexRules, joinIndexes, type RequestRule, type RuleIndex } from "./compile.ts";
 import type { Facts } from "./match.ts";
 import type { Caution } from "./match-request.ts";
 import type { RequestFacts, RequestNeeds } from "./request-facts.ts";
@@ -74,18 +74,17 @@ interface Compiled {
 interface SharedIndex {
   readonly rules: readonly RequestRule[];
   readonly caution: Caution;
-  readonly index: RequestIndex | undefined;
+  readonly index: RequestIndex;
 }
 
-/** Kinds of clients whose rules are kept indexed; an index costs far more than the search for one. */
+/** Groups of rules that are kept indexed; an index costs far more than the search for one. */
 const maxIndexes = 16;
 
 function shareIndex(
   { indexes }: Compiled,
   rules: readonly RequestRule[],
   caution: Caution,
-): RequestIndex | undefined {
-  if (rules.length === 0) return undefined;
+): RequestIndex {
   const known = indexes.find((shared) => shared.caution === caution && isSame(shared.rules, rules));
   if (known !== undefined) return known.index;
   const index = indexRequestRules(rules, caution);
@@ -104,10 +103,11 @@ function compile(snapshot: PolicySnapshot): Compiled {
   const known = compiledSnapshots.get(snapshot);
   if (known !== undefined) return known;
   const { policies } = snapshot;
-  const enforced = policies.filter((policy) => !policy.dryRun);
+  const enforced = indexSet(policies.filter((policy) => !policy.dryRun));
+  const inAudit = policies.filter((policy) => policy.dryRun);
   const compiled: Compiled = {
-    enforced: indexSet(enforced),
-    audited: enforced.length === policies.length ? undefined : indexSet(policies),
+    enforced,
+    audited: inAudit.length === 0 ? undefined : joinSets(enforced, indexSet(inAudit)),
     byAddress: policies.some(asksForAddress),
     settlements: new Map(),
     indexes: [],
@@ -123,12 +123,21 @@ function indexSet(policies: readonly Authorization[]): PolicySet {
   };
 }
 
+function joinSets(one: PolicySet, other: PolicySet): PolicySet {
+  return {
+    deny: joinIndexes(one.deny, other.deny),
+    allow: joinIndexes(one.allow, other.allow),
+  };
+}
+
 function asksForAddress({ rules }: Authorization): boolean {
-  const matches = rules.flatMap(({ clauses }) => clauses.flatMap((clause) => clause.matches));
-  return matches.some(
-    (match) =>
-      match.sourceIps.length + match.notSourceIps.length > 0 ||
-      match.destinationIps.length + match.notDestinationIps.length > 0,
+  return rules.some(({ clauses }) => clauses.some(({ matches }) => matches.some(isAboutAddress)));
+}
+
+function isAboutAddress(match: PolicyMatch): boolean {
+  return (
+    match.sourceIps.length + match.notSourceIps.length > 0 ||
+    match.destinationIps.length + match.notDestinationIps.length > 0
   );
 }
 
@@ -142,13 +151,14 @@ function settleSet(
   const denier = deny.find(facts);
   if (denier !== undefined) return settled(denied(denier, `policy ${denier} denies it`));
   const denyRules = deny.collect(facts);
-  const denials = shareIndex(compiled, denyRules, "deny");
+  const denials = denyRules.map((rules) => shareIndex(compiled, rules, "deny"));
   const allower = allow.present ? allow.find(facts) : undefined;
   const searched = allow.present && allower === undefined;
-  const allowances = searched ? shareIndex(compiled, allow.collect(facts), "allow") : undefined;
+  const allowRules = searched ? allow.collect(facts) : [];
+  const allowances = allowRules.map((rules) => shareIndex(compiled, rules, "allow"));
   const otherwise = allow.present ? allowed(allower) : byDefault(mesh);
-  if (denials === undefined && allowances === undefined) return settled(otherwise);
-  const [firstDenial] = denyRules;
+  if (denials.length + allowances.length === 0) return settled(otherwise);
+  const firstDenial = denyRules[0]?.[0];
   const connection =
     firstDenial === undefined ? otherwise : denied(firstDenial.policy, notHttp(firstDenial.policy));
   return new OpenSettled(connection, otherwise, denials, allowances);
@@ -192,8 +202,8 @@ class OpenSettled implements Settled {
   readonly requests = undefined;
   readonly needs: RequestNeeds;
   readonly #otherwise: Verdict;
-  readonly #denials: RequestIndex | undefined;
-  readonly #allowances: RequestIndex | undefined;
+  readonly #denials: readonly RequestIndex[];
+  readonly #allowances: readonly RequestIndex[];
   /** One object for each policy, so that judging a request makes none. */
   readonly #denied = new Map<string, Verdict>();
   readonly #allowed = new Map<string, Verdict>();
@@ -201,25 +211,34 @@ class OpenSettled implements Settled {
   constructor(
     connection: Verdict,
     otherwise: Verdict,
-    denials: RequestIndex | undefined,
-    allowances: RequestIndex | undefined,
+    denials: readonly RequestIndex[],
+    allowances: readonly RequestIndex[],
   ) {
     this.connection = connection;
     this.#otherwise = otherwise;
     this.#denials = denials;
     this.#allowances = allowances;
+    const all = [...denials, ...allowances];
     this.needs = {
-      host: denials?.needs.host === true || allowances?.needs.host === true,
-      path: denials?.needs.path === true || allowances?.needs.path === true,
+      host: all.some(({ needs }) => needs.host),
+      path: all.some(({ needs }) => needs.path),
     };
   }
 
   judge(request: RequestFacts): Verdict {
-    const denier = this.#denials?.find(request);
+    const denier = findIn(this.#denials, request);
     if (denier !== undefined) return keep(this.#denied, denier, requestDenied);
-    const allower = this.#allowances?.find(request);
+    const allower = findIn(this.#allowances, request);
     return allower === undefined ? this.#otherwise : keep(this.#allowed, allower, allowed);
   }
+}
+
+function findIn(indexes: readonly RequestIndex[], request: RequestFacts): string | undefined {
+  for (const index of indexes) {
+    const policy = index.find(request);
+    if (policy !== undefined) return policy;
+  }
+  return undefined;
 }
 
 function requestDenied(policy: string): Verdict {
