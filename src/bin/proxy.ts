@@ -17,11 +17,11 @@ await runProgram(process, {
     REMORA_INBOUND_PROTOCOLS: [...config.REMORA_INBOUND_PROTOCOLS],
     REMORA_PROBES: [...config.REMORA_PROBES.keys()],
   }),
-  async start(config, log, closeWith, lostLogLines) {
+  async start(config, log, closeWith, output) {
     const proxy = await startProxy(config, {
       clock: systemClock,
       log,
-      lostLogLines,
+      output,
       originalDestination: originalDestinationOf,
     });
     closeWith(() => proxy.drain());

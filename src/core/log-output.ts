@@ -3,8 +3,12 @@ import { fstatSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 
 export interface LogOutput {
-  /** Takes a whole line, or loses it. */
+  /** Takes a whole line, or loses it. It is written in place, after those that were gathered. */
   write(line: string): void;
+  /** Takes a whole line that may wait for the end of this turn of the event loop and the lines that still come in it. */
+  gather(line: string): void;
+  /** Writes what was gathered. */
+  flush(): void;
   /** How many lines were lost so far. */
   readonly lost: number;
 }
@@ -12,14 +16,67 @@ export interface LogOutput {
 /** What waits for a reader that stalls. Default 256 KiB, a second of a busy access log; what comes then is lost. */
 const waitingLogBytes = 262_144;
 
+/** Characters that are gathered before they are written. Default 64 Ki, what a pipe holds; a turn rarely has more. */
+const gatheredLogChars = 65_536;
+
 /** A pipe blocks whoever writes when its reader stalls, unless it is told not to; a file has no reader. */
 export function openLogOutput(fd: number): LogOutput {
   const stat = fstatSync(fd);
-  return stat.isFIFO() || stat.isSocket() ? new PipeOutput(fd) : new FileOutput(fd);
+  return new GatheringOutput(
+    stat.isFIFO() || stat.isSocket() ? new PipeSink(fd) : new FileSink(fd),
+  );
 }
 
-class PipeOutput implements LogOutput {
+interface LogSink {
+  /** Takes whole lines, `count` of them, and gives how many were lost. */
+  write(lines: string, count: number): number;
+}
+
+/** A call of the kernel costs more than the making of a line: the lines of one turn leave in one. */
+class GatheringOutput implements LogOutput {
   lost = 0;
+  readonly #sink: LogSink;
+  #lines = "";
+  #count = 0;
+  #scheduled = false;
+
+  constructor(sink: LogSink) {
+    this.#sink = sink;
+  }
+
+  write(line: string): void {
+    this.#add(line);
+    this.flush();
+  }
+
+  gather(line: string): void {
+    this.#add(line);
+    if (this.#lines.length >= gatheredLogChars) this.flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(this.#endTurn);
+    }
+  }
+
+  flush(): void {
+    if (this.#count === 0) return;
+    this.lost += this.#sink.write(this.#lines, this.#count);
+    this.#lines = "";
+    this.#count = 0;
+  }
+
+  #add(line: string): void {
+    this.#lines += line;
+    this.#count += 1;
+  }
+
+  readonly #endTurn = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
+}
+
+class PipeSink implements LogSink {
   readonly #socket: Socket;
 
   constructor(fd: number) {
@@ -29,15 +86,17 @@ class PipeOutput implements LogOutput {
     this.#socket.unref();
   }
 
-  write(line: string): void {
+  write(lines: string, count: number): number {
     const { destroyed, writableLength } = this.#socket;
-    if (destroyed || writableLength > waitingLogBytes) this.lost += 1;
-    else this.#socket.write(line);
+    if (destroyed || writableLength > waitingLogBytes) return count;
+    this.#socket.write(lines);
+    return 0;
   }
 }
 
-class FileOutput implements LogOutput {
-  lost = 0;
+const newline = 0x0a;
+
+class FileSink implements LogSink {
   readonly #fd: number;
   /** The disk was full in the middle of a line. */
   #torn = false;
@@ -46,14 +105,25 @@ class FileOutput implements LogOutput {
     this.#fd = fd;
   }
 
-  write(line: string): void {
-    const bytes = Buffer.from(this.#torn ? `\n${line}` : line);
+  write(lines: string, count: number): number {
+    const bytes = Buffer.from(this.#torn ? `\n${lines}` : lines);
     try {
-      this.#torn = writeSync(this.#fd, bytes) < bytes.length;
-      if (this.#torn) this.lost += 1;
+      const written = writeSync(this.#fd, bytes);
+      if (written === 0) return count;
+      this.#torn = bytes[written - 1] !== newline;
+      return countLines(bytes, written);
     } catch {
       // A full disk, or one that fails: there is nowhere left to tell it but the counter.
-      this.lost += 1;
+      return count;
     }
   }
+}
+
+/** The lines that end at or behind `from`. */
+function countLines(bytes: Buffer, from: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(newline, from); at >= 0; at = bytes.indexOf(newline, at + 1)) {
+    count += 1;
+  }
+  return count;
 }

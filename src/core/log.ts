@@ -17,3 +17,31 @@ export function createLog(program: string, level: string, output: LogOutput): Lo
     output,
   );
 }
+
+/**
+ * For what happens tens of thousands of times a second: the line of `log.info({ [kind]: event }, kind)` at a third of its
+ * cost, gathered with others of the same turn. Undefined where the log's level leaves it out.
+ */
+export function createEventLog(
+  log: Log,
+  output: LogOutput,
+  kind: string,
+): ((event: object) => void) | undefined {
+  if (!log.isLevelEnabled("info")) return undefined;
+  const base = JSON.stringify(log.bindings()).slice(1, -1);
+  const [begin, middle, end] = [
+    '{"level":"info","time":"',
+    `",${base},"${kind}":`,
+    `,"msg":"${kind}"}\n`,
+  ];
+  let now = 0;
+  let time = "";
+  return (event) => {
+    const at = Date.now();
+    if (at !== now) {
+      now = at;
+      time = new Date(at).toISOString();
+    }
+    output.gather(begin + time + middle + JSON.stringify(event) + end);
+  };
+}

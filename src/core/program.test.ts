@@ -31,7 +31,7 @@ function createHost(): FakeHost {
     exits,
     errors,
     stderr: { write: (text) => errors.push(text) },
-    once: (signal, listener) => listeners.set(signal, listener),
+    once: (event: string, listener: (event: string) => void) => listeners.set(event, listener),
     exit(code) {
       exits.push(code);
       resolve(code);

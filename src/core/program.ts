@@ -1,13 +1,14 @@
 /** How a program of the mesh begins and ends: its settings, the first and the last line of its log, signals, exit codes. */
 import { ConfigError } from "./config-table.ts";
 import { createLog, type Log } from "./log.ts";
-import { openLogOutput } from "./log-output.ts";
+import { type LogOutput, openLogOutput } from "./log-output.ts";
 
 /** What of the process a program touches; only `src/bin` has it to give. */
 export interface ProgramHost {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stderr: { write(text: string): unknown };
   once(signal: "SIGTERM" | "SIGINT", listener: (signal: string) => void): unknown;
+  once(event: "exit", listener: () => void): unknown;
   exit(code: number): unknown;
 }
 
@@ -20,13 +21,13 @@ export interface Program<Config> {
   readonly describe?: (config: Config) => object;
   /**
    * Resolves with what is worth a line when the program does its work. Whatever must be ended in order is handed to
-   * `closeWith` as soon as it is there; a signal before that ends the process at once. `lostLogLines` is for a metric.
+   * `closeWith` as soon as it is there; a signal before that ends the process at once. `output` is where `log` writes.
    */
   readonly start: (
     config: Config,
     log: Log,
     closeWith: (close: () => Promise<void>) => void,
-    lostLogLines: () => number,
+    output: LogOutput,
   ) => Promise<object>;
 }
 
@@ -41,6 +42,7 @@ export async function runProgram<Config>(
   const config = readConfig(host, program);
   if (config === undefined) return;
   const output = openLogOutput(standardOutput);
+  host.once("exit", () => output.flush());
   const log = createLog(program.name, program.logLevelOf(config), output);
   log.info({ config: program.describe?.(config) ?? config }, "starting");
   let close = async (): Promise<void> => undefined;
@@ -65,7 +67,7 @@ export async function runProgram<Config>(
   host.once("SIGINT", stop);
   try {
     const closeWith = (next: typeof close): void => void (close = next);
-    const facts = await program.start(config, log, closeWith, () => output.lost);
+    const facts = await program.start(config, log, closeWith, output);
     log.info(facts, "ready");
   } catch (error) {
     // What is torn down while it starts may well fail.

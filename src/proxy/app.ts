@@ -5,7 +5,8 @@ import { createServer, type Socket } from "node:net";
 import type { SocketAddress } from "../core/address.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Millis } from "../core/duration.ts";
-import type { Log } from "../core/log.ts";
+import { createEventLog, type Log } from "../core/log.ts";
+import type { LogOutput } from "../core/log-output.ts";
 import { computed, createComputedGauge, type MetricFamily } from "../core/metrics.ts";
 import { formatSpiffeId } from "../core/spiffe-id.ts";
 import { createBundleInfo } from "../credentials/bundle-info.ts";
@@ -37,7 +38,8 @@ import type { Workload } from "./workload.ts";
 export interface ProxyPlatform {
   readonly clock: Clock;
   readonly log: Log;
-  readonly lostLogLines: () => number;
+  /** Where `log` writes. */
+  readonly output: LogOutput;
   readonly originalDestination: (socket: Socket) => SocketAddress | undefined;
 }
 
@@ -72,7 +74,7 @@ export async function startProxy(
     ...discovery.families,
     ...connectionFamilies(wires, () => dataPath?.upstreams.connections ?? 0),
     shedFamily(overload),
-    ...processFamilies(credentials, lateness, platform.lostLogLines),
+    ...processFamilies(credentials, lateness, platform.output),
   ]);
   const probes = config.REMORA_PROBES;
   const probe: Parameters<typeof statusPages>[0]["probe"] = async (asked) =>
@@ -180,7 +182,7 @@ function openDiscovery(
 
 function describeWorkload(
   config: ProxyConfig,
-  { log }: ProxyPlatform,
+  { log, output }: ProxyPlatform,
   credentials: Credentials,
   discovery: DiscoveryClient,
 ): Workload {
@@ -198,9 +200,7 @@ function describeWorkload(
     policies: discovery.policies,
     tls: () => credentials.tls.current(),
     meters: createMeters(createDataPathFamilies()),
-    accessLog: config.REMORA_ACCESS_LOG
-      ? (entry) => log.info({ access: entry }, "access")
-      : undefined,
+    accessLog: config.REMORA_ACCESS_LOG ? createEventLog(log, output, "access") : undefined,
     inboundProtocols: config.REMORA_INBOUND_PROTOCOLS,
     isOpaquePort: (port) =>
       ranges.some(([first, last]: PortRange) => port >= first && port <= last),
@@ -308,13 +308,13 @@ function connectionFamilies(wires: WireContext, pooled: () => number): MetricFam
 function processFamilies(
   credentials: Credentials,
   lateness: () => number,
-  lostLogLines: () => number,
+  output: LogOutput,
 ): MetricFamily[] {
   return [
     computed(
       "remora_log_lines_lost_total",
       "Log lines that nobody took: the disk is full, or the reader of the pipe is slow or gone",
-      () => [{ labels: {}, value: lostLogLines() }],
+      () => [{ labels: {}, value: output.lost }],
       "counter",
     ),
     createComputedGauge(

@@ -77,6 +77,33 @@ test(
   },
 );
 
+for (const [how, signal, code] of [
+  ["in order", "SIGTERM", 0],
+  ["by a fault", "SIGUSR2", 1],
+] as const) {
+  test(`what was logged in the turn in which a program ends ${how} is not lost`, async () => {
+    const path = join(folder, signal);
+    const out = openSync(path, "w");
+    const program = ["test/hostile/logs/ending.ts"];
+    const child = spawn(process.execPath, program, { stdio: ["ignore", out, "ignore"] });
+    closeSync(out);
+    const ended = once(child, "exit");
+    await until(5_000, () => assert.match(readFileSync(path, "utf8"), /"ready"/));
+    child.kill(signal);
+    assert.deepEqual(await ended, [code, null]);
+    const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+    const events = lines.filter(isWhole).map((line) => (JSON.parse(line) as Logged).access.event);
+    assert.deepEqual(
+      events,
+      Array.from({ length: 1_000 }, (_, event) => event),
+    );
+  });
+}
+
+interface Logged {
+  readonly access: { readonly event: number };
+}
+
 function isWhole(line: string): boolean {
   try {
     return "access" in (JSON.parse(line) as object);

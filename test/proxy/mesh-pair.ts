@@ -26,7 +26,7 @@ import type {
   Discovery,
   Endpoint,
 } from "../../src/proxy/discovery/destination.ts";
-import type { AccessEntry } from "../../src/proxy/telemetry/access-log.ts";
+import type { AccessEntry, AccessLog } from "../../src/proxy/telemetry/access-log.ts";
 import {
   createDataPathFamilies,
   type DataPathFamilies,
@@ -115,8 +115,9 @@ export interface TestPodOptions {
   readonly inboundProtocols?: ReadonlyMap<number, AppProtocol>;
   /** What the pod's second-by-second work goes by; the real clock when there is none. */
   readonly clock?: Clock;
-  /** Gets the access log as well. */
   readonly log?: Log;
+  /** Instead of the pod's own list. */
+  readonly accessLog?: AccessLog | undefined;
 }
 
 export const openPolicies: PolicySnapshot = {
@@ -146,8 +147,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
       discovery: discoveryOf(destinations),
       tls: () => tls.current(),
       meters: createMeters(families),
-      accessLog: (entry) =>
-        log === undefined ? void accessLog.push(entry) : log.info({ access: entry }, "access"),
+      accessLog: options.accessLog ?? ((entry) => void accessLog.push(entry)),
       inboundProtocols: options.inboundProtocols ?? new Map(),
       isOpaquePort: () => false,
     },

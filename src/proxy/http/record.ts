@@ -57,6 +57,7 @@ export class Recorder {
     }
     if (this.#accessLog === undefined) return;
     const { direction, client, service } = this.#client;
+    const head = protocol === "tcp" ? undefined : relay.head;
     this.#accessLog({
       direction,
       client,
@@ -64,30 +65,26 @@ export class Recorder {
       service,
       protocol,
       upstream: describeUpstream(),
-      ...(protocol === "tcp" ? {} : describeRequest(relay.head)),
+      method: head?.method,
+      authority: head?.authority,
+      path: head?.path,
+      traceparent: head && traceparentOf(head),
       status,
       grpcStatus,
       error,
       detail: fault?.detail,
-      ...(fault === undefined ? {} : { flag: responseFlag(fault.code) }),
-      ...(said?.policy === undefined ? {} : { policy: said.policy }),
-      ...(said?.audit === undefined ? {} : { audit: said.audit }),
+      flag: fault && responseFlag(fault.code),
+      policy: said?.policy,
+      audit: said?.audit,
       bytesReceived,
       bytesSent,
-      millis,
+      millis: Math.round(millis * 1_000) / 1_000,
       attempts: relay.attempts,
     });
   }
 }
 
-function describeRequest(head: RequestHead): {
-  method: string;
-  authority: string;
-  path: string;
-  traceparent?: string;
-} {
-  const { method, authority, path, headers } = head;
+function traceparentOf({ headers }: RequestHead): string | undefined {
   const index = headers.indexOf("traceparent");
-  const traceparent = index < 0 || index % 2 === 1 ? undefined : headers[index + 1];
-  return { method, authority, path, ...(traceparent === undefined ? {} : { traceparent }) };
+  return index < 0 || index % 2 === 1 ? undefined : headers[index + 1];
 }

@@ -9,19 +9,20 @@ export interface AccessEntry {
   readonly service: string;
   readonly protocol: string;
   readonly upstream: string;
-  readonly method?: string;
-  readonly authority?: string;
-  readonly path?: string;
-  readonly traceparent?: string;
-  readonly status?: number;
-  readonly grpcStatus?: string;
+  /** Of requests; undefined for opaque connections. */
+  readonly method: string | undefined;
+  readonly authority: string | undefined;
+  readonly path: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly status: number | undefined;
+  readonly grpcStatus: string | undefined;
   readonly error: ErrorCode | undefined;
-  readonly flag?: string;
+  readonly flag: string | undefined;
   readonly detail: string | undefined;
   /** The policy that allowed or denied it. */
-  readonly policy?: string;
+  readonly policy: string | undefined;
   /** The policy in audit mode that would have denied it; `none` when it is the lack of an Allow policy. */
-  readonly audit?: string;
+  readonly audit: string | undefined;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly millis: number;
