@@ -20,8 +20,14 @@ import { lingerMillis } from "../../src/proxy/transport/wire.ts";
 
 const page = readFileSync("docs/security.md", "utf8");
 /** What a server offers; the other settings are no limits. */
-const { maxConcurrentStreams, streamWindow, connectionWindow, maxFrameSize, headerTableSize } =
-  resolveSettings({});
+const {
+  maxConcurrentStreams,
+  streamWindow,
+  largestStreamWindow,
+  connectionWindow,
+  maxFrameSize,
+  headerTableSize,
+} = resolveSettings({});
 
 const chapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "HTTP/1": { ...defaultHttp1Limits },
@@ -29,6 +35,7 @@ const chapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     ...defaultLimits,
     maxConcurrentStreams,
     streamWindow,
+    largestStreamWindow,
     connectionWindow,
     maxFrameSize,
     headerTableSize,
