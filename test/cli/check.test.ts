@@ -16,6 +16,10 @@ interface Finding {
   readonly objects?: readonly string[];
 }
 
+interface List {
+  readonly items: readonly unknown[];
+}
+
 interface Report {
   readonly ok: boolean;
   readonly phase: string;
@@ -111,6 +115,9 @@ describe("the command line on a cluster", { skip: findGo() === undefined ? noGo 
     before(async () => {
       const set = ["--set", "image.repository=registry.example/remora"];
       const manifests = await succeed(["install", ...set], env);
+      const list = JSON.parse(await succeed(["install", ...set, "--output", "json"], env)) as List;
+      const documents = parseAllDocuments(manifests).map((document) => document.toJS() as unknown);
+      assert.deepEqual(list.items, documents.filter(Boolean));
       await server.kubectl(["apply", "--server-side"], manifests);
     });
 

@@ -85,9 +85,15 @@ describe("the commands on a running mesh", needsPods(), () => {
     assert.equal(await remora.succeed("delete", name), `pod/${name} deleted\n`);
     const again = await remora.pod("web");
     assert.notEqual(again.name, name);
-    await remora.succeed("delete", "alone");
+    const deleted = JSON.parse(await remora.succeed("delete", "alone", "--output", "json"));
+    assert.deepEqual(deleted, { deleted: "pod/alone" });
     assert.equal((await remora.pods()).length, 1);
-    await remora.succeed("apply", "-f", folder);
+    const applied = JSON.parse(await remora.succeed("apply", "-f", folder, "--output", "json"));
+    assert.deepEqual(applied.changes.toSorted(), [
+      "deployment/web unchanged",
+      "namespace/two unchanged",
+      "pod/alone created",
+    ]);
     await eventually(async () => (await remora.pod("alone")).ready);
   });
 

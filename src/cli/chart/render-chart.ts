@@ -3,18 +3,22 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 import type { ParseArgsOptionsConfig } from "node:util";
+import { parseAllDocuments } from "yaml";
 import { findPrograms } from "../../local/programs.ts";
 import { UserError } from "../../local/user-error.ts";
 import { meshNamespace } from "../cluster-options.ts";
 import { type Arguments, type Environment, textOptions } from "../command.ts";
+import { formatJson, outputOption, readOutputOption } from "../output-option.ts";
 
 export const chartOptions: ParseArgsOptionsConfig = {
   set: { type: "string", multiple: true },
   values: { type: "string", short: "f", multiple: true },
+  ...outputOption,
 };
 export const chartHelp: Readonly<Record<string, string>> = {
   set: "one value of the chart, as key=value; may be given several times",
   values: "a file with values of the chart; may be given several times",
+  output: "json, for programs; YAML when left out",
 };
 
 const howToGetHelm = `get it from https://helm.sh/docs/intro/install/, for example with one of
@@ -23,8 +27,9 @@ const howToGetHelm = `get it from https://helm.sh/docs/intro/install/, for examp
   go install helm.sh/helm/v3/cmd/helm@v3.22.0
 or install the chart by yourself, from the folder charts/remora of this program`;
 
-/** The manifests, CRDs and namespace included. Throws a UserError with Helm's own sentence. */
+/** The manifests as they were asked for, CRDs and namespace included. Throws a UserError with Helm's own sentence. */
 export function renderChart(args: Arguments, environment: Environment): string {
+  const format = readOutputOption(args);
   const helm = findHelm(environment);
   const values = textOptions(args, "values").map((file) => {
     if (existsSync(file)) return resolve(file);
@@ -48,7 +53,12 @@ export function renderChart(args: Arguments, environment: Environment): string {
   });
   if (error !== undefined) throw new UserError(`helm cannot be started: ${error.message}`);
   if (status !== 0) throw new UserError(extractReason(stderr), "nothing was printed");
-  return stdout;
+  return format === "json" ? formatJson(listOf(stdout)) : stdout;
+}
+
+function listOf(manifests: string): object {
+  const items = Array.from(parseAllDocuments(manifests), (document) => document.toJS() as unknown);
+  return { apiVersion: "v1", kind: "List", items: items.filter((item) => item !== null) };
 }
 
 function findHelm(environment: Environment): string {

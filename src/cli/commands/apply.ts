@@ -2,15 +2,21 @@ import { UserError } from "../../local/user-error.ts";
 import { type Command, meshHelp, meshOption, textOption } from "../command.ts";
 import { readFileOptions } from "../file-options.ts";
 import { findMesh } from "../mesh-client.ts";
+import { formatJson, outputHelp, outputOption, readOutputOption } from "../output-option.ts";
 
 export const applyCommand: Command = {
   name: "apply",
   summary: "make a running mesh what manifests say: add, change and remove",
-  usage: "apply -f DIR|FILE… [--name MESH]",
-  options: { ...meshOption, filename: { type: "string", short: "f", multiple: true } },
+  usage: "apply -f DIR|FILE… [--name MESH] [--output json]",
+  options: {
+    ...meshOption,
+    ...outputOption,
+    filename: { type: "string", short: "f", multiple: true },
+  },
   optionHelp: {
     filename: "files, folders, or - for standard input",
     ...meshHelp,
+    ...outputHelp,
   },
   examples: [
     [
@@ -21,6 +27,7 @@ export const applyCommand: Command = {
     ["cat pod.yaml | remora apply -f -", "from standard input"],
   ],
   async run(args, environment) {
+    const output = readOutputOption(args);
     const mesh = findMesh(textOption(args, "name"), environment);
     const { paths, readsInput } = readFileOptions(args);
     const text = readsInput ? await readInput() : undefined;
@@ -29,7 +36,9 @@ export const applyCommand: Command = {
     if (result.problems.length > 0) {
       throw new UserError(result.problems.join("\n"), "nothing was changed");
     }
-    process.stdout.write(result.changes.map((line) => `${line}\n`).join(""));
+    const { changes, warnings } = result;
+    const lines = changes.map((line) => `${line}\n`).join("");
+    process.stdout.write(output === "json" ? formatJson({ changes, warnings }) : lines);
     return 0;
   },
 };

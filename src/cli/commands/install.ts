@@ -4,7 +4,7 @@ import { type Command, takePositionals } from "../command.ts";
 export const installCommand: Command = {
   name: "install",
   summary: "print the manifests of the mesh's installation, for kubectl apply",
-  usage: "install --set image.repository=IMAGE [--set KEY=VALUE…] [--values FILE…]",
+  usage: "install --set image.repository=IMAGE [--set KEY=VALUE…] [--values FILE…] [--output json]",
   options: chartOptions,
   optionHelp: chartHelp,
   examples: [

@@ -1,7 +1,7 @@
 import type { CertificatesPage, DestinationReport } from "../../api/sidecar-pages.ts";
 import { logLevels } from "../../core/log.ts";
 import { type Command, takePositionals, UsageError } from "../command.ts";
-import { outputHelp, outputOption, readOutputOption } from "../output-option.ts";
+import { formatJson, outputHelp, outputOption, readOutputOption } from "../output-option.ts";
 import { formatCertificates } from "../sidecar/format-certificates.ts";
 import { formatEndpoints } from "../sidecar/format-endpoints.ts";
 import { reachSidecar, sidecarHelp, sidecarOptions } from "../sidecar/reach-sidecar.ts";
@@ -67,9 +67,9 @@ const certsCommand = createPageCommand(
 const logLevelCommand: Command = {
   name: "proxy log-level",
   summary: "change how much a pod's sidecar logs, until it restarts",
-  usage: `proxy log-level POD LEVEL ${where}`,
-  options: sidecarOptions,
-  optionHelp: sidecarHelp,
+  usage: `proxy log-level POD LEVEL [--output json] ${where}`,
+  options: { ...outputOption, ...sidecarOptions },
+  optionHelp: { ...outputHelp, ...sidecarHelp },
   examples: [
     ["remora proxy log-level deploy/web debug -n shop", "then: kubectl logs -c remora-proxy"],
   ],
@@ -78,8 +78,10 @@ const logLevelCommand: Command = {
     if (!(logLevels as readonly string[]).includes(level)) {
       throw new UsageError(`"${level}" is no level; a level is one of ${logLevels.join(", ")}`);
     }
+    const output = readOutputOption(args);
     const ask = await reachSidecar(target, args, environment);
-    process.stdout.write(await ask("PUT", `/log/${level}`));
+    const text = await ask("PUT", `/log/${level}`);
+    process.stdout.write(output === "json" ? formatJson({ pod: target, level }) : text);
     return 0;
   },
 };
@@ -87,14 +89,16 @@ const logLevelCommand: Command = {
 const drainCommand: Command = {
   name: "proxy drain",
   summary: "let a pod's sidecar finish what runs and take nothing new; there is no way back",
-  usage: `proxy drain POD ${where}`,
-  options: sidecarOptions,
-  optionHelp: sidecarHelp,
+  usage: `proxy drain POD [--output json] ${where}`,
+  options: { ...outputOption, ...sidecarOptions },
+  optionHelp: { ...outputHelp, ...sidecarHelp },
   examples: [["remora proxy drain web-1 -n shop", "before the pod is deleted by hand"]],
   async run(args, environment) {
     const [target = ""] = takePositionals(args, "POD");
+    const output = readOutputOption(args);
     const ask = await reachSidecar(target, args, environment);
-    process.stdout.write(await ask("POST", "/drain"));
+    const text = await ask("POST", "/drain");
+    process.stdout.write(output === "json" ? formatJson({ pod: target, draining: true }) : text);
     return 0;
   },
 };

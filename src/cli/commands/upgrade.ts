@@ -13,7 +13,7 @@ import { type Command, takePositionals } from "../command.ts";
 export const upgradeCommand: Command = {
   name: "upgrade",
   summary: "print the manifests of this version, for a mesh that is installed",
-  usage: "upgrade --set image.repository=IMAGE [--set KEY=VALUE…] [--values FILE…]",
+  usage: "upgrade --set image.repository=IMAGE [--set KEY=VALUE…] [--values FILE…] [--output json]",
   options: { ...chartOptions, ...accessOptions },
   optionHelp: { ...chartHelp, ...accessHelp },
   examples: [
