@@ -41,7 +41,7 @@ const log = createLog("proxy", "info", output);
 const event = createEventLog(log, output, "access");
 const writers: Readonly<Record<string, (line: AccessEntry) => void>> = {
   "one write for each line": (line) => log.info({ access: line }, "access"),
-  gathered: (line) => event?.(line),
+  gathered: (line) => event(line),
 };
 
 async function measure(write: (line: AccessEntry) => void, linesPerTurn: number): Promise<number> {

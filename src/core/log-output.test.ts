@@ -50,13 +50,15 @@ test("no more than 64 Ki characters wait for the end of the turn", () => {
   const line = `${"x".repeat(1_023)}\n`;
   for (let count = 0; count < 100; count += 1) file.output.gather(line);
   assert.equal(file.lines().length, 64);
+  file.output.flush();
+  assert.equal(file.lines().length, 100);
 });
 
 test("an event is the line that pino would have written", () => {
   using file = openFile();
   const log = createLog("proxy", "info", file.output);
   const event = { path: '/"\\\u0007ü', error: undefined, status: 200 };
-  createEventLog(log, file.output, "access")?.(event);
+  createEventLog(log, file.output, "access")(event);
   log.info({ access: event }, "access");
   const [gathered = "", written = ""] = file.lines();
   const timeless = (line: string) => line.replace(/"time":"[0-9TZ:.-]+"/, "");
@@ -64,8 +66,18 @@ test("an event is the line that pino would have written", () => {
   assert.match(gathered, /"time":"\d{4}-\d\d-\d\dT/);
 });
 
-test("events are left out where the log's level is above info", () => {
+test("events are left out while the log's level is above info", async () => {
   using file = openFile();
   const log = createLog("proxy", "warn", file.output);
-  assert.equal(createEventLog(log, file.output, "access"), undefined);
+  const tell = createEventLog(log, file.output, "access");
+  tell({ path: "/quiet" });
+  log.level = "info";
+  tell({ path: "/told" });
+  log.level = "error";
+  tell({ path: "/quiet" });
+  await setImmediate();
+  assert.deepEqual(
+    file.lines().map((line) => (JSON.parse(line) as { access: object }).access),
+    [{ path: "/told" }],
+  );
 });

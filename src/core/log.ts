@@ -20,14 +20,9 @@ export function createLog(program: string, level: string, output: LogOutput): Lo
 
 /**
  * For what happens tens of thousands of times a second: the line of `log.info({ [kind]: event }, kind)` at a third of its
- * cost, gathered with others of the same turn. Undefined where the log's level leaves it out.
+ * cost, gathered with others of the same turn. Left out while the log's level does, as there.
  */
-export function createEventLog(
-  log: Log,
-  output: LogOutput,
-  kind: string,
-): ((event: object) => void) | undefined {
-  if (!log.isLevelEnabled("info")) return undefined;
+export function createEventLog(log: Log, output: LogOutput, kind: string): (event: object) => void {
   const base = JSON.stringify(log.bindings()).slice(1, -1);
   const [begin, middle, end] = [
     '{"level":"info","time":"',
@@ -37,6 +32,7 @@ export function createEventLog(
   let now = 0;
   let time = "";
   return (event) => {
+    if (!log.isLevelEnabled("info")) return;
     const at = Date.now();
     if (at !== now) {
       now = at;
