@@ -156,6 +156,34 @@ test("an empty text, a long text and Latin-1 bytes pass unchanged", () => {
   }
 });
 
+test("a block that is too large for its sink leaves the same table, and the same problem", () => {
+  const random = seededRandom(5);
+  for (let round = 0; round < 400; round += 1) {
+    const [whole, dropping] = [new HpackDecoder(), new HpackDecoder()];
+    const encoder = new HpackEncoder({ tableSize: 4_096, huffman: false });
+    for (let block = 0; block < 4; block += 1) {
+      const bytes = encodeAll(encoder, [...randomFields(random), ...randomFields(random)]);
+      // References to the newest entry, to the static table, and in every other round to nothing or cut short.
+      const references = Array.from({ length: random(60) }, () => 0x81 + random(62));
+      const wrong = random(8) === 0 ? [[0x80], [0xff, 0x7f], [0xff]][random(3)]! : [];
+      const input = Buffer.concat([bytes, Buffer.from(references), Buffer.from(wrong), bytes]);
+      const { problem, fields } = decodeAll(whole, input);
+      let heard = 0;
+      const sink = {
+        tooLarge: false,
+        field: (): void => {
+          heard += 1;
+          sink.tooLarge = heard > 3;
+        },
+      };
+      assert.equal(dropping.decode(input, 0, input.length, sink), problem);
+      assert.ok(heard <= fields.length);
+      assert.equal(dropping.tableSize, whole.tableSize);
+      if (problem !== "") break;
+    }
+  }
+});
+
 function encodeAll(encoder: HpackEncoder, fields: readonly NaiveField[]): Buffer {
   const out = createByteWriter();
   encoder.begin(out);
@@ -166,6 +194,7 @@ function encodeAll(encoder: HpackEncoder, fields: readonly NaiveField[]): Buffer
 function decodeAll(decoder: HpackDecoder, block: Buffer) {
   const fields: NaiveField[] = [];
   const problem = decoder.decode(block, 0, block.length, {
+    tooLarge: false,
     field: (name, value) => void fields.push([name, value]),
   });
   return { problem, fields };

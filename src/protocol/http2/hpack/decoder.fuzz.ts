@@ -21,10 +21,19 @@ export const target: FuzzTarget = {
   ],
   run(input) {
     const decoder = new HpackDecoder();
-    const sink = { field() {} };
+    const dropping = new HpackDecoder();
     const half = input.length >> 1;
-    if (decoder.decode(input, 0, half, sink) === "")
-      decoder.decode(input, half, input.length, sink);
+    for (const [from, to] of [
+      [0, half],
+      [half, input.length],
+    ] as const) {
+      const problem = decoder.decode(input, from, to, { tooLarge: false, field() {} });
+      const same = dropping.decode(input, from, to, { tooLarge: true, field() {} });
+      if (same !== problem)
+        throw new Error(`"${same}" where fields are dropped, else "${problem}"`);
+      if (dropping.tableSize !== decoder.tableSize) throw new Error("another table");
+      if (problem !== "") break;
+    }
     if (decoder.tableSize > DEFAULT_TABLE_SIZE) throw new Error("table larger than allowed");
   },
 };

@@ -5,6 +5,8 @@ import { DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, FIRST_DYNAMIC, STATIC_TABLE } from 
 
 /** Hears of each field in order; `kind` is one of fields.ts. */
 export interface FieldSink {
+  /** It has more than it may hold, and drops what still comes. */
+  readonly tooLarge: boolean;
   field(name: string, value: string, kind: number): void;
 }
 
@@ -63,6 +65,7 @@ export class HpackDecoder {
     while (this.#at < end) {
       const byte = block[this.#at]!;
       if (byte >= 0x80) {
+        if (sink.tooLarge && this.#skipReferences(block, end)) continue;
         const index = this.#integer(block, end, 0x7f);
         const entry = this.#entry(index);
         if (entry === undefined) return this.#problem || `no header table entry ${index}`;
@@ -82,6 +85,23 @@ export class HpackDecoder {
       }
     }
     return this.#problem;
+  }
+
+  /**
+   * A reference changes no table, so that those that nobody wants are only counted off, a byte each: a block may hold a
+   * hundred thousand. False when the next one is not there, or longer than a byte.
+   */
+  #skipReferences(block: Buffer, end: number): boolean {
+    const known = Math.min(FIRST_DYNAMIC + this.#count, 0x7f);
+    const start = this.#at;
+    let at = start;
+    while (at < end) {
+      const index = block[at]! - 0x80;
+      if (index <= 0 || index >= known) break;
+      at += 1;
+    }
+    this.#at = at;
+    return at > start;
   }
 
   #literal(block: Buffer, end: number, byte: number, sink: FieldSink): boolean {

@@ -171,6 +171,7 @@ export class FrameReader {
     this.#block = undefined;
     const fields: Field[] = [];
     const problem = this.#decoder.decode(bytes, 0, bytes.length, {
+      tooLarge: false,
       field: (name, value) => void fields.push([name, value]),
     });
     if (problem !== "") throw new Error(problem);
