@@ -1,5 +1,6 @@
 /** Remembers what the leaves of peers say. A peer dials often with one certificate, and to read it takes up to 50 µs. */
 import { hash } from "node:crypto";
+import { dropOldest } from "../core/drop-oldest.ts";
 import { type LeafVerdict, verifyPeerLeaf } from "../protocol/x509/peer-leaf.ts";
 
 /** Reads a leaf whose chain was verified at this very handshake; a pure function of its arguments. */
@@ -26,13 +27,8 @@ export function createSeenLeaves(now: () => number = Date.now): ReadLeaf {
     const verdict = verifyPeerLeaf(der, trustDomain);
     leaves.delete(key);
     if (verdict.kind === "rejected") return verdict;
-    if (leaves.size >= maxSeenLeaves) {
-      for (const oldest of leaves.keys()) {
-        leaves.delete(oldest);
-        break;
-      }
-    }
     leaves.set(key, { trustDomain, verdict });
+    dropOldest(leaves, maxSeenLeaves);
     return verdict;
   };
 }

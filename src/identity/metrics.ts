@@ -1,4 +1,5 @@
 /** What the authority counts; prom-client's registry only makes the text of it. */
+import { dropOldest } from "../core/drop-oldest.ts";
 import {
   computed,
   createComputedGauge,
@@ -79,8 +80,7 @@ export function createIdentityMetrics(): IdentityMetrics {
       issuedSeries.value += 1;
       if (notAfter <= (ends.get(issuer) ?? 0)) return;
       ends.set(issuer, notAfter);
-      const [oldest] = ends.keys();
-      if (ends.size > maxIssuers && oldest !== undefined) ends.delete(oldest);
+      dropOldest(ends, maxIssuers);
     },
     refused: (code) => void refused.series(code).value++,
     reviewed: (result, millis) => observe(reviewBounds, reviews.series(result), millis / 1_000),

@@ -1,5 +1,7 @@
 /** Events that people see with `kubectl describe`: the same one is counted up, and no storm of them is ever sent. */
+
 import type { Clock } from "../core/clock.ts";
+import { dropOldest } from "../core/drop-oldest.ts";
 import { type Millis, seconds } from "../core/duration.ts";
 import type { Log } from "../core/log.ts";
 import type { KubernetesClient } from "./client.ts";
@@ -87,10 +89,7 @@ export function createEventRecorder(
       const event = known.get(key) ?? startEvent(facts, now);
       known.delete(key);
       known.set(key, event);
-      for (const old of known.keys()) {
-        if (known.size <= maxKnown) break;
-        known.delete(old);
-      }
+      dropOldest(known, maxKnown);
       event.count += 1;
       event.last = now;
       const sentLately = event.sentAt !== undefined && clock.now() - event.sentAt < repeatAfter;

@@ -1,4 +1,5 @@
 /** Byte gear. Which streams ended by RST_STREAM of late, and whose: frames that come after mean different things. */
+import { dropOldest } from "../../core/drop-oldest.ts";
 
 /** Several times what may be open at once; a frame for an older stream is no longer "on its way". */
 const remembered = 1_024;
@@ -10,11 +11,7 @@ export class ResetMemory {
   remember(streamId: number, ours: boolean): void {
     this.#streams ??= new Map();
     this.#streams.set(streamId, ours);
-    if (this.#streams.size <= remembered) return;
-    for (const oldest of this.#streams.keys()) {
-      this.#streams.delete(oldest);
-      return;
-    }
+    dropOldest(this.#streams, remembered);
   }
 
   /** False when it was the peer's, undefined when there was none or it is too long ago. */

@@ -1,5 +1,6 @@
 /** One picker for each service port, shared by all connections, so that they learn from each other's answers. */
 import type { DestinationReport } from "../../api/sidecar-pages.ts";
+import { dropOldest } from "../../core/drop-oldest.ts";
 import { Picker } from "../balance/picker.ts";
 import type { Destination, Endpoint } from "../discovery/destination.ts";
 
@@ -20,10 +21,7 @@ export class Pickers {
     if (picker === undefined) {
       picker = new Picker(this.#random);
       this.#pickers.set(key, picker);
-      if (this.#pickers.size > maxPickers) {
-        const [oldest] = this.#pickers.keys();
-        if (oldest !== undefined) this.#pickers.delete(oldest);
-      }
+      dropOldest(this.#pickers, maxPickers);
     }
     picker.update(endpoints);
     return picker;
