@@ -1,5 +1,6 @@
 /** Whether a pod can only run on Windows: it says so itself, or asks for nodes that run it. */
 import type { Pod } from "../src/api/kubernetes.ts";
+import { dig } from "../src/core/dig.ts";
 
 const osLabel = "kubernetes.io/os";
 
@@ -26,12 +27,4 @@ function demandsWindows(term: unknown): boolean {
     if (dig(one, "operator") === "NotIn") return values.includes("linux");
     return dig(one, "operator") === "In" && values.every((value) => value === "windows");
   });
-}
-
-function dig(value: unknown, ...path: readonly string[]): unknown {
-  let at = value;
-  for (const name of path) {
-    at = typeof at === "object" && at !== null ? (at as Record<string, unknown>)[name] : undefined;
-  }
-  return at;
 }

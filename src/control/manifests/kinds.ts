@@ -1,6 +1,8 @@
 /** The kinds that Remora reads: their API version, whether they live in a namespace, and their shape. */
+
 import { isIP } from "node:net";
 import type { KnownObject } from "../../api/kubernetes.ts";
+import { dig } from "../../core/dig.ts";
 import { dnsLabel, dnsSubdomain, labels, portName, strings } from "./names.ts";
 import { podSpec } from "./pod-schema.ts";
 import { meshPolicySpec, policySpec } from "./policy-schema.ts";
@@ -67,8 +69,8 @@ const selector = fields({
 /** Kubernetes refuses a controller whose selector does not find its own pods. */
 const selectsItsPods: Check = (value, path, report) => {
   if (!isMapping(value)) return;
-  const wanted = dig(value, "selector", "matchLabels");
-  const given = dig(value, "template", "metadata", "labels");
+  const wanted = mappingAt(value, "selector", "matchLabels");
+  const given = mappingAt(value, "template", "metadata", "labels");
   for (const [label, expected] of Object.entries(wanted ?? {})) {
     if (given?.[label] === expected) continue;
     report({
@@ -188,11 +190,10 @@ export const kinds: Readonly<Record<KnownObject["kind"], KindInfo>> = {
   MeshPolicy: kind("policy.remora.dev/v1alpha1", { spec: required(meshPolicySpec) }),
 };
 
-function dig(
+function mappingAt(
   value: unknown,
   ...path: readonly string[]
 ): Readonly<Record<string, unknown>> | undefined {
-  let at = value;
-  for (const name of path) at = isMapping(at) ? at[name] : undefined;
-  return isMapping(at) ? at : undefined;
+  const found = dig(value, ...path);
+  return isMapping(found) ? found : undefined;
 }
