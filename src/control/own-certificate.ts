@@ -1,4 +1,4 @@
-/** Control's own certificate, got from the identity service as any workload gets its own. */
+/** Control's own certificate, got from the identity service like that of every workload. */
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import { formatSpiffeId } from "../core/spiffe-id.ts";

@@ -1,5 +1,6 @@
 /** Time as a parameter: programs take the real clock, tests one that they move by hand. */
 import type { Millis } from "./duration.ts";
+import { monotonicNow } from "./monotonic.ts";
 
 export interface Clock {
   /** Wall time in milliseconds since 1970, for certificates and logs. */
@@ -12,7 +13,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   wallTime: () => Date.now(),
-  now: () => performance.now() as Millis,
+  now: () => monotonicNow() as Millis,
   after(delay, callback) {
     const timer = setTimeout(callback, Math.min(delay, 0x7fff_ffff));
     timer.unref();

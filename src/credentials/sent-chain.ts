@@ -4,7 +4,7 @@ import { readAnchors } from "./chain-trust.ts";
 
 /**
  * A leaf right below an anchor goes with the anchor. Given the leaf alone, OpenSSL looks for what is above it and checks
- * the signatures of that at every handshake, a tenth of its cost, in order to send the same. `chainPem` is the leaf and
+ * the signatures of that at every handshake, a twentieth of its cost, in order to send the same. `chainPem` is the leaf and
  * what is between it and the anchors of `anchorsPem`.
  */
 export function sentChain(chainPem: string, anchorsPem: string): string {

@@ -52,7 +52,7 @@ export class PodVolumes {
       chmodSync(folder, 0o755);
       return;
     }
-    // As the kubelet does: any user of the pod may write, and with fsGroup what is made belongs to the group.
+    // Every user of the pod may write, as with the kubelet, and with fsGroup what is made belongs to the group.
     if (fsGroup !== undefined) chownSync(folder, 0, fsGroup);
     chmodSync(folder, fsGroup === undefined ? 0o777 : 0o2777);
   }

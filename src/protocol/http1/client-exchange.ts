@@ -24,7 +24,8 @@ export interface ClientSide {
   /** Something was put into `out`. */
   wrote(): void;
   requestEnded(exchange: ClientExchange): void;
-  granted(): void;
+  /** What waits for the owner has become more or less. */
+  updateReading(): void;
   /** The owner gave the exchange up, or wrote what cannot be sent: nothing more may pass on this connection. */
   abort(reset: Reset): void;
 }
@@ -95,7 +96,7 @@ export class ClientExchange implements MessageWriter<RequestHead> {
   grant(bytes: number): void {
     if (!this.#connection.isCurrent(this)) return;
     this.ungranted -= bytes;
-    this.#connection.granted();
+    this.#connection.updateReading();
   }
 
   /** The switch was accepted: what was written before it may go now. */

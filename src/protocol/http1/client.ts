@@ -148,7 +148,7 @@ class ClientConnection implements Http1Client, ClientSide {
       if (held.size > 0) held.consumeTo(at);
     }
     this.#consuming = false;
-    this.granted();
+    this.updateReading();
     this.#announceIdle();
   }
 
@@ -208,7 +208,7 @@ class ClientConnection implements Http1Client, ClientSide {
     this.#host.wantFlush();
   }
 
-  granted(): void {
+  updateReading(): void {
     this.#gate.update(this.#exchange?.ungranted ?? 0);
   }
 
@@ -343,7 +343,7 @@ class ClientConnection implements Http1Client, ClientSide {
   #announceIdle(): void {
     if (!this.#becameIdle) return;
     this.#becameIdle = false;
-    this.granted();
+    this.updateReading();
     if (this.#state === isIdle) this.#owner.onIdle();
   }
 

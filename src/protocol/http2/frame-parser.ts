@@ -28,8 +28,7 @@ export interface FrameHandler {
   onDataFrame(streamId: number, length: number, dataLength: number, end: boolean): void;
   /** A piece of the data of that frame; `last` once, with its last (perhaps empty) piece. */
   onDataPiece(piece: Buffer, last: boolean): void;
-  /** A whole header block; `dependency` is that of the HEADERS frame's priority, or -1. */
-  /** The block is `bytes[start, stop)`. */
+  /** A whole header block, `bytes[start, stop)`; `dependency` is that of the HEADERS frame's priority, or -1. */
   onHeaders(
     streamId: number,
     end: boolean,

@@ -52,10 +52,13 @@ export class StreamMap {
     return streams.sort((a, b) => a.id - b.id);
   }
 
-  clear(): void {
-    for (const stream of this.all()) stream.next = undefined;
+  /** Gives all, and forgets them. */
+  clear(): Stream[] {
+    const streams = this.all();
+    for (const stream of streams) stream.next = undefined;
     this.#first.fill(undefined);
     this.size = 0;
+    return streams;
   }
 }
 

@@ -166,9 +166,7 @@ export class StreamTable {
 
   /** The connection is over. */
   endAll(reset: Reset): void {
-    const streams = this.all();
-    this.#streams.clear();
-    for (const stream of streams) {
+    for (const stream of this.#streams.clear()) {
       const { reader } = stream;
       stream.reader = undefined;
       stream.state = closed;
