@@ -218,6 +218,10 @@ describe("through two sidecars", needs("curl", "openssl", "grpcio"), () => {
     assert.match(refusing, /proxy-status: remora.*connect_refused/i);
   });
 
+  test("a client that waits for the greeting of a Service without pods is told that nobody is there", async () => {
+    assert.deepEqual(await tcp("end", "nobody", 7001), { ended: "ECONNRESET", text: "" });
+  });
+
   test("what is outside the mesh is reached as if there were none", async () => {
     const route = await mesh.ask(client, "ip", "route", "show", "default");
     const gateway = /via (\S+)/.exec(route)?.[1] ?? "";

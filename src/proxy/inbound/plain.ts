@@ -5,14 +5,18 @@
 
 import type { Socket } from "node:net";
 import { formatAddress, normalizeIp } from "../../core/address.ts";
-import { millis } from "../../core/duration.ts";
 import type { Engine, EngineHost, RequestAcceptor } from "../../protocol/exchange.ts";
 import { createHttp1Server } from "../../protocol/http1/server.ts";
 import { createHttp2Server } from "../../protocol/http2/server.ts";
 import { createOpaqueServer } from "../../protocol/opaque.ts";
 import { connectHead } from "../balance/upstreams.ts";
 import { isOwnPort } from "../ports.ts";
-import { detectConnection, type OpenTunnel, type Spoken } from "../transport/detect-connection.ts";
+import {
+  detectConnection,
+  type OpenTunnel,
+  type Spoken,
+  silencePatience,
+} from "../transport/detect-connection.ts";
 import { PeekEngine, replayInto } from "../transport/peek.ts";
 import { resetSocket } from "../transport/reset-socket.ts";
 import { HeldTunnel } from "../transport/tunnel.ts";
@@ -81,7 +85,7 @@ async function detectPlain(accepted: AcceptedPlain, context: InboundContext): Pr
   if (declared === "tcp" || declared === "tls" || learned === "opaque") {
     return { kind: "opaque", tunnel: undefined, why: "declared" };
   }
-  if (refused) return await detectConnection(wire.engine, undefined, refusedPatience);
+  if (refused) return await detectConnection(wire.engine, undefined, silencePatience);
   const speculate = declared === undefined && learned === undefined;
   const openTunnel =
     speculate && connection.kind === "permit" ? tunnelOpener(exchanges, port, context) : undefined;
@@ -95,9 +99,6 @@ async function detectPlain(accepted: AcceptedPlain, context: InboundContext): Pr
   }
   return spoken;
 }
-
-/** A client that waits for the server's greeting learns after this time that there is none. */
-const refusedPatience = millis(1_000);
 
 function tunnelOpener(
   exchanges: InboundExchanges,

@@ -3,7 +3,12 @@ import { formatAddress } from "../../core/address.ts";
 import type { EndpointLoad } from "../balance/endpoint-load.ts";
 import { connectHead } from "../balance/upstreams.ts";
 import { isRequestsOnly } from "../http/mesh-headers.ts";
-import { detectConnection, type OpenTunnel, type Spoken } from "../transport/detect-connection.ts";
+import {
+  detectConnection,
+  type OpenTunnel,
+  type Spoken,
+  silencePatience,
+} from "../transport/detect-connection.ts";
 import { HeldTunnel } from "../transport/tunnel.ts";
 import type { Discovered } from "./discover.ts";
 import { openOpaque, pickEndpoint } from "./opaque.ts";
@@ -31,7 +36,8 @@ export async function detectOutbound(
   const speculate = declared === undefined && learned === undefined;
   const tunnelTo = speculate ? pickEndpoint(discovered, context) : undefined;
   const openTunnel = tunnelTo === undefined ? undefined : tunnelOpener(tunnelTo, context);
-  const spoken = await detectConnection(wire.engine, openTunnel);
+  const patience = speculate && tunnelTo === undefined ? silencePatience : undefined;
+  const spoken = await detectConnection(wire.engine, openTunnel, patience);
   if (spoken.kind === "gone") return undefined;
   if (declared === undefined) {
     const { detections } = context.workload.meters.families;

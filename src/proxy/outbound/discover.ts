@@ -22,6 +22,14 @@ export async function discoverDestination(
   return { ...accepted, destination, declared, service: serviceName(destination) };
 }
 
+/** What is known by now: endpoints come and go while a connection is looked at, and as long as it lives. */
+export function currentDestination(
+  { destination, origDst }: Discovered,
+  { workload }: OutboundContext,
+): Destination {
+  return workload.discovery.lookup(origDst.ip, origDst.port) ?? destination;
+}
+
 /** What is outside the mesh stays as it is, so its bytes are nobody's business. */
 function declaredProtocol(destination: Destination): AppProtocol | undefined {
   if (destination.kind === "unknown") return "tcp";

@@ -5,9 +5,9 @@ import type { Engine, EngineHost } from "../../protocol/exchange.ts";
 import { createHttp1Server } from "../../protocol/http1/server.ts";
 import { createHttp2Server } from "../../protocol/http2/server.ts";
 import { createOpaqueServer } from "../../protocol/opaque.ts";
-import type { Destination } from "../discovery/destination.ts";
 import { replayInto } from "../transport/peek.ts";
 import type { Detected } from "./detect.ts";
+import { currentDestination } from "./discover.ts";
 import { OutboundHttp } from "./http.ts";
 import { OutboundOpaque } from "./opaque-exchange.ts";
 import { endpointsOf } from "./pickers.ts";
@@ -44,9 +44,6 @@ function acceptHttp(
   const { origDst, client, service } = detected;
   const { workload, upstreams, overload, pickers } = context;
   const key = `${service}|${formatAddress(origDst)}`;
-  // Looked up again for every request: a long-lived connection must see new endpoints and forget old ones.
-  const current = (): Destination =>
-    workload.discovery.lookup(origDst.ip, origDst.port) ?? detected.destination;
   return new OutboundHttp({
     workload,
     upstreams,
@@ -54,6 +51,6 @@ function acceptHttp(
     client,
     service,
     protocol,
-    picker: () => pickers.find(key, endpointsOf(current())),
+    picker: () => pickers.find(key, endpointsOf(currentDestination(detected, context))),
   });
 }

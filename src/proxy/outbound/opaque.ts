@@ -3,7 +3,7 @@ import { monotonicNow } from "../../core/monotonic.ts";
 import type { RequestOpener } from "../../protocol/exchange.ts";
 import { EndpointLoad } from "../balance/endpoint-load.ts";
 import type { Endpoint } from "../discovery/destination.ts";
-import type { Discovered } from "./discover.ts";
+import { currentDestination, type Discovered } from "./discover.ts";
 import { endpointsOf } from "./pickers.ts";
 import type { OutboundContext } from "./serve.ts";
 
@@ -13,7 +13,8 @@ export function pickEndpoint(
   context: OutboundContext,
   tried?: ReadonlySet<EndpointLoad>,
 ): EndpointLoad | undefined {
-  const { destination, origDst, service } = discovered;
+  const { origDst, service } = discovered;
+  const destination = currentDestination(discovered, context);
   if (destination.kind === "unknown") {
     return tried === undefined ? new EndpointLoad(externalEndpoint(origDst)) : undefined;
   }

@@ -2,7 +2,7 @@
  * Finds out what a client speaks, without ever making it wait: while we look at its first bytes, the server is already
  * connected, and when the server speaks first the connection is opaque at once.
  */
-import type { Millis } from "../../core/duration.ts";
+import { type Millis, millis } from "../../core/duration.ts";
 import { detect } from "../../protocol/detect.ts";
 import type { PeekEngine } from "./peek.ts";
 import type { HeldTunnel, TunnelEvents } from "./tunnel.ts";
@@ -21,6 +21,12 @@ export type OpaqueReason = "declared" | "learned" | "server-first" | "client-byt
  * waits for an answer speaks something else.
  */
 const undecidedMillis = 100;
+
+/**
+ * For `detectConnection` where there is no server that could greet: a client that waits for its greeting learns after this
+ * time that there is none, and one of HTTP has had the time to ask and to be told why.
+ */
+export const silencePatience: Millis = millis(1_000);
 
 /** Opens the opaque way to the server; a failure is told by `onServerGone`. */
 export type OpenTunnel = (events: TunnelEvents, opened: (tunnel: HeldTunnel) => void) => void;
