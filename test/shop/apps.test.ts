@@ -39,6 +39,23 @@ test("the five applications of the shop understand each other without a mesh", a
   }
 });
 
+test("a cart whose ledger is gone says so on every kind of call, long before the deadline", async () => {
+  const [nobody, cart, web] = (await freePorts(3)).map(String);
+  assert.ok(nobody && cart && web);
+  await using cartApp = await startApp("cart", {
+    PORT: cart,
+    LEDGER_HOST: "127.0.0.1",
+    LEDGER_PORT: nobody,
+  });
+  await using webApp = await startApp("web", { PORT: web, CART_ADDRESS: `127.0.0.1:${cart}` });
+  for (const app of [cartApp, webApp]) await app.output(/listens on/);
+  for (const kind of ["unary", "client-stream", "bidi"]) {
+    const answer = await fetch(`http://127.0.0.1:${web}/cart/eve/${kind}`, { method: "POST" });
+    assert.equal(answer.status, 502);
+    assert.match(await answer.text(), /14 UNAVAILABLE: connect ECONNREFUSED/, kind);
+  }
+});
+
 function startApp(name: string, env: Record<string, string>, args: string[] = []) {
   return startProgram([process.execPath, `examples/shop/apps/${name}.ts`, ...args], { env });
 }

@@ -92,7 +92,8 @@ async function answerEach(call: ServerDuplexStream<Item, Receipt>): Promise<void
     }
     call.end();
   } catch (error) {
-    call.destroy(Object.assign(error as Error, { code: status.UNAVAILABLE }));
+    // This, and not `destroy`, is how grpc-js is told of a status that is to be sent.
+    call.emit("error", { code: status.UNAVAILABLE, details: (error as Error).message });
   }
 }
 
