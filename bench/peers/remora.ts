@@ -8,6 +8,7 @@ import { launch, type RunningProgram, runInside } from "../site/launch.ts";
 import { startToReady, startWaiting } from "../site/ready.ts";
 import { type Site, sidecarUser } from "../site/site.ts";
 import { meshPort } from "./pair.ts";
+import { compiledAhead } from "./remora-compiled.ts";
 import { type BenchMesh, createBenchMesh, type Sidecar } from "./remora-mesh.ts";
 import { crowdAddress, crowdNetwork, serviceAddresses } from "./remora-objects.ts";
 
@@ -101,7 +102,7 @@ async function start(site: Site, traffic: Traffic, features: Features) {
     const sidecars: RunningProgram[] = [];
     for (const sidecar of [mesh.server, mesh.client]) {
       const wait = await waitForReady(site, sidecar);
-      const program = startSidecar(site, sidecar, features);
+      const program = await startSidecar(site, sidecar, features);
       running.push(program);
       sidecars.push(program);
       ready.push(await startToReady([program], [wait]));
@@ -157,15 +158,16 @@ function waitForReady(site: Site, sidecar: Sidecar): Promise<() => Promise<bigin
   return startWaiting({ ...place, host: "127.0.0.1", port: 15_020, path: "/ready" });
 }
 
-function startSidecar(site: Site, sidecar: Sidecar, features: Features): RunningProgram {
+async function startSidecar(site: Site, sidecar: Sidecar, features: Features) {
+  const command = [process.execPath, ...sidecarNodeFlags, bundle("proxy")];
+  const compiled = await compiledAhead(site, command);
   const place = {
     namespace: sidecar.namespace,
     core: site.cores.proxies,
-    env: { ...sidecarEnvironment, ...sidecar.env },
+    env: { ...sidecarEnvironment, ...compiled, ...sidecar.env },
     // To where Envoy writes its own; through the bench's pipes it would cost the load generator's core.
     ...(features.accessLog === true ? { stdout: `${site.folder}/${sidecar.name}.log` } : {}),
   };
-  const command = [process.execPath, ...sidecarNodeFlags, bundle("proxy")];
   return launch(`remora ${sidecar.name}`, command, { ...place, user: sidecarUser });
 }
 

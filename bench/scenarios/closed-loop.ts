@@ -4,13 +4,14 @@ import { totalCpu } from "../measure/cpu.ts";
 import type { Sample } from "../measure/metric.ts";
 import type { Subject } from "../scenario.ts";
 
-/** Puts the load on twice, the first time uncounted, and reads the proxies' CPU clocks around the second. */
+/** Puts the load on after an uncounted one, and reads the proxies' CPU clocks around it. */
 export async function measureClosedLoop(
   subject: Subject,
   load: (seconds: number) => Promise<LoadResult>,
+  warmUp: (seconds: number) => Promise<LoadResult> = load,
 ): Promise<Sample> {
   const { pair } = subject;
-  await load(subject.warmUpSeconds);
+  await warmUp(subject.warmUpSeconds);
   const outboundBefore = totalCpu(pair.outbound);
   const inboundBefore = totalCpu(pair.inbound);
   const result = await load(subject.seconds);

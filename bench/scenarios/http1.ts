@@ -9,6 +9,9 @@ export const http1Scenarios: readonly Scenario[] = [1, 32, 256].flatMap((connect
   http1(connections, "/10k"),
 ]);
 
+/** One connection alone sends too few requests in the time of a warm-up to warm what is compiled at run time. */
+const warming = 32;
+
 function http1(connections: number, path: BodyPath): Scenario {
   return {
     name: `http1-${connections}${path === "/10k" ? "-10k" : ""}`,
@@ -28,9 +31,9 @@ function http1(connections: number, path: BodyPath): Scenario {
     measure: (subject) => {
       const { host, port } = subject.pair.target;
       const url = `http://${host}:${port}${path}`;
-      return measureClosedLoop(subject, (seconds) =>
-        wrk(subject.site, { url, connections, seconds }),
-      );
+      const load = (connections: number) => (seconds: number) =>
+        wrk(subject.site, { url, connections, seconds });
+      return measureClosedLoop(subject, load(connections), load(Math.max(connections, warming)));
     },
   };
 }

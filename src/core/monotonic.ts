@@ -1,6 +1,7 @@
-/** Milliseconds that never go back. The global `performance` is a getter that finds its object anew each time. */
-const source = performance;
+/** Milliseconds that never go back. As fast as `performance.now`, without the modules that come with `performance`. */
+const { hrtime } = process;
 
 export function monotonicNow(): number {
-  return source.now();
+  const [seconds, nanoseconds] = hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
 }
