@@ -88,9 +88,11 @@ async function bear(
   attack: () => Promise<Damage>,
   held: Held,
 ): Promise<void> {
+  await until(recoveryMillis, async () => await assertReady(lab));
   const wires = await openWires(lab);
   const damage = await attack();
   report(context, damage);
+  assert.ok(damage.bytes + damage.connections > 0, "nothing came, so nothing was borne");
   assert.ok(lab.sidecar.alive, "the sidecar has died");
   checkMemory(damage, held);
   const most = cpuAsymmetry * damage.attackerMillis + cpuNoiseMillis;
@@ -105,6 +107,12 @@ async function bear(
     const now = await openWires(lab);
     assert.ok(now <= wires + 16, `${now} open connections, ${wires} before`);
   });
+}
+
+/** A sidecar that still sheds the load of the attack before would refuse this one, and prove nothing. */
+async function assertReady({ pod }: Lab): Promise<void> {
+  const answer = await fetch(`http://${pod.ip}:15020/ready`);
+  assert.equal(answer.status, 200, await answer.text());
 }
 
 function checkMemory(
