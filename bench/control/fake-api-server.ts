@@ -7,10 +7,13 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import {
   type ClusterSize,
+  createNamespace,
   createNode,
   createPod,
   createService,
+  createServiceAccount,
   createSlice,
+  namespaces,
   podsOf,
 } from "./objects.ts";
 
@@ -33,6 +36,8 @@ const lines: Record<string, string[]> = {
     createSlice(service, size, 1),
   ),
   "/api/v1/nodes": texts(200, createNode),
+  "/api/v1/namespaces": texts(namespaces, createNamespace),
+  "/api/v1/serviceaccounts": texts(size.services, createServiceAccount),
 };
 const watches = new Map<string, Set<ServerResponse>>();
 

@@ -13,7 +13,7 @@ export interface RawPod {
 /** The namespace whose pods the bench's sidecars are. */
 export const homeNamespace = "ns-0";
 export const serviceAccount = "app";
-const namespaces = 5;
+export const namespaces = 5;
 
 export const namespaceOf = (pod: number): string => `ns-${pod % namespaces}`;
 export const podName = (pod: number): string => `app-${pod}-7d9f8b6c5-x${pod.toString(36)}`;
@@ -145,6 +145,18 @@ export function createSlice(
     })),
     ports: [{ name: "http", port: 8080, protocol: "TCP" }],
   };
+}
+
+export function createNamespace(index: number): unknown {
+  const name = `ns-${index}`;
+  return { metadata: { name, uid: name, resourceVersion: "1" } };
+}
+
+/** One for each Service, and Kubernetes' own in each namespace. */
+export function createServiceAccount(index: number): unknown {
+  const name = index < namespaces ? "default" : `account-${index}`;
+  const namespace = `ns-${index % namespaces}`;
+  return { metadata: { name, namespace, uid: `account-${index}`, resourceVersion: "1" } };
 }
 
 export function createNode(node: number): unknown {

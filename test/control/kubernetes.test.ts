@@ -215,6 +215,12 @@ test("policies come when their definitions do, and the leader says what is wrong
     async () => (await conditionOf("lonely")) || undefined,
     30_000,
   );
+  const findsEvil = async (pattern: RegExp): Promise<boolean> =>
+    pattern.test(await conditionOf("good"));
+  const noEvil = /Effective False NoCaller 1 spec\.rules\[0\]\.from: there is no Namespace evil$/;
+  await eventually("who is named is not there", () => findsEvil(noEvil), 30_000);
+  await server.kubectl(["create", "namespace", "evil"]);
+  await eventually("who is named is there now", () => findsEvil(/Effective True/), 30_000);
   assert.match(lonely, /^Accepted True .*Effective False NoPods 1 spec\.selector: finds no pod$/);
   const refused = await eventually(
     "the bad policy is refused",

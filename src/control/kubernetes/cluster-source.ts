@@ -25,9 +25,8 @@ export function openClusterSource(config: ControlConfig, platform: Platform): So
   void source.synced.then(async () => {
     const lease = await openLease(client, config, platform);
     if (life.closed) return lease.close();
-    const { rootNamespace } = config;
-    const { policies, pods, services } = source;
-    const options = { policies, pods, services, rootNamespace, leading: lease, ...platform };
+    const { rootNamespace, trustDomain } = config;
+    const options = { ...source, rootNamespace, trustDomain, leading: lease, ...platform };
     stops.push(writePolicyStatus(client, options), () => lease.close());
   });
   return {

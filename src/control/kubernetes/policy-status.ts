@@ -18,6 +18,10 @@ export interface PolicyStatusOptions {
   /** What policies are about. */
   readonly pods: KindWatch<Pod>;
   readonly services: KindWatch<Service>;
+  /** Who may call. */
+  readonly namespaces: KindWatch<true>;
+  readonly serviceAccounts: KindWatch<true>;
+  readonly trustDomain: string;
   readonly rootNamespace: string;
   /** Whether this replica is the one that writes. */
   readonly leading: Watch<boolean>;
@@ -36,7 +40,7 @@ export function writePolicyStatus(
   client: KubernetesClient,
   options: PolicyStatusOptions,
 ): () => void {
-  const { policies, pods, services, leading, clock, log } = options;
+  const { policies, pods, services, namespaces, serviceAccounts, leading, clock, log } = options;
   /** `KIND NAMESPACE/NAME` of what is to be looked at; a policy of which nothing is to be said costs a comparison. */
   const waiting = new Set<string>();
   let working = false;
@@ -76,6 +80,14 @@ export function writePolicyStatus(
     pods: pods.current().values(),
     services: [...services.current().values()],
     rootNamespace: options.rootNamespace,
+    callers:
+      namespaces.isSynced() && serviceAccounts.isSynced()
+        ? {
+            trustDomain: options.trustDomain,
+            namespaces: { has: (name) => namespaces.get(name) !== undefined },
+            serviceAccounts: { has: (key) => serviceAccounts.get(key) !== undefined },
+          }
+        : undefined,
   });
   const addAll = (): void => {
     for (const [kind, watch] of policies) {
@@ -97,7 +109,10 @@ export function writePolicyStatus(
       void work();
     });
   };
-  stops.push(pods.onDelta(lookAgain), services.onDelta(lookAgain), () => stopLooking?.());
+  for (const around of [pods, services, namespaces, serviceAccounts]) {
+    stops.push(around.onDelta(lookAgain));
+  }
+  stops.push(() => stopLooking?.());
   const stopLeading = leading.subscribe((leads) => {
     // Another may have written meanwhile, or not; so all are looked at again.
     addAll();

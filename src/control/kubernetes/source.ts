@@ -19,6 +19,9 @@ export interface KubernetesSource extends Source {
   /** What policies are about. */
   readonly pods: KindWatch<Pod>;
   readonly services: KindWatch<Service>;
+  /** Who may call, by name; policies are compared with it, and nothing that proxies are told waits for it. */
+  readonly namespaces: KindWatch<true>;
+  readonly serviceAccounts: KindWatch<true>;
   isSynced(): boolean;
 }
 
@@ -69,6 +72,13 @@ export function createKubernetesSource(
     watches.set(name, watch);
   }
   const policies = followPolicies(client, platform, note, () => isSynced() && gatherer.touch());
+  const names = { trim: (): true => true, ...platform };
+  const namespaces = watchKind(client, { path: "/api/v1/namespaces", metadataOnly: true }, names);
+  const serviceAccounts = watchKind(
+    client,
+    { path: "/api/v1/serviceaccounts", metadataOnly: true },
+    names,
+  );
   const all = [...watches.values(), ...policies.watches.values()];
   const isSynced = (): boolean => all.every((watch) => watch.isSynced());
   return {
@@ -76,6 +86,8 @@ export function createKubernetesSource(
     policies: policies.watches,
     pods: watches.get("Pod") as KindWatch<Pod>,
     services: watches.get("Service") as KindWatch<Service>,
+    namespaces,
+    serviceAccounts,
     synced: Promise.all(all.map((watch) => watch.synced)).then(() => {
       pending = new Map();
     }),
@@ -94,7 +106,7 @@ export function createKubernetesSource(
     ageSeconds: () => Math.max(...all.map((watch) => watch.age())) / 1_000,
     async close() {
       gatherer.close();
-      for (const watch of all) watch.close();
+      for (const watch of [...all, namespaces, serviceAccounts]) watch.close();
     },
   };
 }

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Pod, Service } from "../../api/kubernetes.ts";
-import type { AuthorizationPolicy, MeshPolicy } from "../../api/policy-kinds.ts";
+import type {
+  AuthorizationPeers,
+  AuthorizationPolicy,
+  MeshPolicy,
+} from "../../api/policy-kinds.ts";
 import { checkPolicy } from "./check-policy.ts";
 
 const apiVersion = "policy.remora.dev/v1alpha1";
@@ -98,4 +102,33 @@ test("a rule about requests that reaches a port of bytes is worth a warning", ()
     reasons(authorization({ action: "Deny", rules: [{ to: { ports: [5432] } }] })),
     [],
   );
+});
+
+test("a rule that names somebody who is not there is worth a warning", () => {
+  const callers = {
+    trustDomain: "cluster.local",
+    namespaces: new Set(["shop"]),
+    serviceAccounts: new Set(["shop/web"]),
+  };
+  const says = (from: AuthorizationPeers): string[] => {
+    const policy = authorization({ action: "Allow", rules: [{ from }] });
+    return checkPolicy(policy, { ...surroundings, callers }).map(({ code, reason }) => {
+      return `${code} ${reason}`;
+    });
+  };
+  const missing = (what: string) => [`NoCaller spec.rules[0].from: there is no ${what}`];
+  assert.deepEqual(says({ namespaces: ["shop", "shpo"] }), missing("Namespace shpo"));
+  assert.deepEqual(says({ notNamespaces: ["shpo"] }), missing("Namespace shpo"));
+  assert.deepEqual(says({ serviceAccounts: ["web", "shop/web"] }), []);
+  assert.deepEqual(says({ serviceAccounts: ["wbe"] }), missing("ServiceAccount shop/wbe"));
+  assert.deepEqual(says({ principals: ["cluster.local/ns/shop/sa/web"] }), []);
+  assert.deepEqual(
+    says({ principals: ["spiffe://cluster.local/ns/shop/sa/wbe"], namespaces: ["shpo"] }),
+    missing("Namespace shpo, no ServiceAccount shop/wbe"),
+  );
+  for (const elsewhere of ["*", "*/sa/wbe", "cluster.local/ns/shpo/*", "other.domain/ns/a/sa/b"]) {
+    assert.deepEqual(says({ principals: [elsewhere] }), [], elsewhere);
+  }
+  const policy = authorization({ action: "Allow", rules: [{ from: { namespaces: ["shpo"] } }] });
+  assert.deepEqual(checkPolicy(policy, surroundings), [], "nobody knows who there is");
 });

@@ -4,6 +4,7 @@ import type { Pod, Service } from "../../api/kubernetes.ts";
 import type { AuthorizationPolicy, AuthorizationRule, MeshPolicy } from "../../api/policy-kinds.ts";
 import { kinds } from "../manifests/kinds.ts";
 import { formatPath, type Path } from "../manifests/schema.ts";
+import { type Callers, checkCallers } from "./check-callers.ts";
 import { isAboutRequests, policyReaches } from "./policy.ts";
 import { readAppProtocol } from "./protocol.ts";
 
@@ -11,7 +12,7 @@ export interface PolicyProblem {
   /** With an `error` the policy cannot be in force; a `warning` is worth saying. */
   readonly severity: "error" | "warning";
   /** A word for programs, fit to be the reason of a condition. */
-  readonly code: "Invalid" | "NoPods" | "NotHttp";
+  readonly code: "Invalid" | "NoPods" | "NotHttp" | "NoCaller";
   readonly path: Path;
   readonly reason: string;
   readonly hint?: string;
@@ -22,6 +23,8 @@ export interface PolicySurroundings {
   readonly pods: Iterable<Pod>;
   readonly services: readonly Service[];
   readonly rootNamespace: string;
+  /** Undefined where it is not known who there is. */
+  readonly callers?: Callers | undefined;
 }
 
 type Policy = AuthorizationPolicy | MeshPolicy;
@@ -36,14 +39,16 @@ export function checkPolicy(
     problems.push({ severity: "error", code: "Invalid", ...issue });
   });
   if (problems.length > 0 || surroundings === undefined) return problems;
-  const { pods, rootNamespace } = surroundings;
+  const { pods, rootNamespace, callers } = surroundings;
   const reached = Array.from(pods).filter((pod) => policyReaches(policy, pod, rootNamespace));
   if (reached.length === 0) return [findsNothing(policy)];
   if (policy.kind === "MeshPolicy") return [];
-  return (policy.spec.rules ?? []).flatMap((rule, index) => {
+  const strangers = callers === undefined ? [] : checkCallers(policy, callers);
+  const misplaced = (policy.spec.rules ?? []).flatMap((rule, index) => {
     if (!isAboutRequests(rule)) return [];
     return notHttp(policy, rule, ["spec", "rules", index, "to"], reached, surroundings.services);
   });
+  return [...strangers, ...misplaced];
 }
 
 function findsNothing(policy: Policy): PolicyProblem {

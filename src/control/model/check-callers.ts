@@ -1,0 +1,58 @@
+/** Callers of a policy that do not exist: of a name with a slip in it nothing else would ever tell. */
+import type { AuthorizationPeers, AuthorizationPolicy } from "../../api/policy-kinds.ts";
+import { parseSpiffeId, spiffeIdParts } from "../../core/spiffe-id.ts";
+import { formatPath } from "../manifests/schema.ts";
+import type { PolicyProblem } from "./check-policy.ts";
+
+/** Who may call in this mesh. */
+export interface Callers {
+  readonly trustDomain: string;
+  /** By name. */
+  readonly namespaces: { has(name: string): boolean };
+  /** By `NAMESPACE/NAME`. */
+  readonly serviceAccounts: { has(key: string): boolean };
+}
+
+/** One warning for each rule with such names. Patterns are not looked at, nor identities of other trust domains. */
+export function checkCallers(
+  policy: AuthorizationPolicy,
+  callers: Callers,
+): readonly PolicyProblem[] {
+  return (policy.spec.rules ?? []).flatMap(({ from }, index): PolicyProblem[] => {
+    const missing = [...new Set(from === undefined ? [] : missingOf(from, policy, callers))];
+    if (missing.length === 0) return [];
+    const path = ["spec", "rules", index, "from"];
+    return [
+      {
+        severity: "warning",
+        code: "NoCaller",
+        path,
+        reason: `${formatPath(path)}: there is no ${missing.join(", no ")}`,
+        hint: "a name counts as soon as there is something that bears it",
+      },
+    ];
+  });
+}
+
+function missingOf(from: AuthorizationPeers, policy: AuthorizationPolicy, callers: Callers) {
+  const home = policy.metadata.namespace ?? "default";
+  const exact = (names: readonly string[] = []) => names.filter((name) => !name.includes("*"));
+  const accounts = [...exact(from.serviceAccounts), ...exact(from.notServiceAccounts)].map(
+    (name) => (name.includes("/") ? name : `${home}/${name}`),
+  );
+  for (const name of [...exact(from.principals), ...exact(from.notPrincipals)]) {
+    const id = parseSpiffeId(name.startsWith("spiffe://") ? name : `spiffe://${name}`);
+    if (id === undefined) continue;
+    const { trustDomain, namespace, serviceAccount } = spiffeIdParts(id);
+    if (trustDomain === callers.trustDomain) accounts.push(`${namespace}/${serviceAccount}`);
+  }
+  const namespaces = [...exact(from.namespaces), ...exact(from.notNamespaces)];
+  return [
+    ...namespaces
+      .filter((name) => !callers.namespaces.has(name))
+      .map((name) => `Namespace ${name}`),
+    ...accounts
+      .filter((key) => !callers.serviceAccounts.has(key))
+      .map((key) => `ServiceAccount ${key}`),
+  ];
+}
