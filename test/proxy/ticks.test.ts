@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
+import http2 from "node:http2";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
@@ -68,6 +69,39 @@ test("a mesh connection whose peer answers its PINGs stays, however long it is i
     assert.equal(await get(), "ok");
   }
   assert.equal(client.dataPath.upstreams.connections, 1);
+});
+
+test("an application that speaks HTTP/2 is not sent a PING, however long its stream is idle", async () => {
+  // gRPC's servers end a connection with ENHANCE_YOUR_CALM that is pinged more often than every five minutes.
+  let pings = 0;
+  const grpcLike = http2.createServer();
+  const sessions = new Set<http2.ServerHttp2Session>();
+  grpcLike.on("session", (session) => {
+    sessions.add(session);
+    session.on("ping", () => (pings += 1));
+  });
+  grpcLike.on("stream", (stream: http2.ServerHttp2Stream) => stream.respond({ ":status": 200 }));
+  grpcLike.listen(8_283, serverIp);
+  await once(grpcLike, "listening");
+  client.destinations.set("10.96.0.1:80", serviceOf([meshEndpoint(server, 8_283)], "http2"));
+  const session = http2.connect(`http://${clientIp}:15001`);
+  try {
+    const watching = session.request({ ":path": "/watch" });
+    await once(watching, "response");
+    for (let round = 0; round < 12; round += 1) {
+      clock.advance(10_000);
+      const asked = session.request({ ":path": "/now" });
+      await once(asked, "response");
+      asked.close();
+    }
+    assert.equal(pings, 0);
+    assert.equal(watching.destroyed, false);
+  } finally {
+    session.destroy();
+    for (const each of sessions) each.destroy();
+    grpcLike.close();
+    client.destinations.set("10.96.0.1:80", serviceOf([meshEndpoint(server, 8_282)], "http1"));
+  }
 });
 
 test("a head that stays incomplete is answered with 408 after thirty seconds", async () => {

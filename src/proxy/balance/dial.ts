@@ -21,7 +21,10 @@ import type { Dialler, UpstreamProtocol } from "./upstreams.ts";
 /** An idle HTTP/1 connection is closed before the application's own time-out: Node's is 5 s, the shortest known. */
 const idleSeconds = 4;
 
-/** A peer that was cut off without a FIN is noticed after two of these; ztunnel pings as often. */
+/**
+ * A peer that was cut off without a FIN is noticed after two of these; ztunnel pings as often. Only peers of the mesh: servers
+ * of gRPC end a connection that is pinged so often (gRPC A8), with all its streams. TCP looks after those.
+ */
 const pingSeconds = 10;
 
 /** A mesh connection is replaced after so long, so that load spreads again after a rollout. */
@@ -154,9 +157,9 @@ class UpstreamConnection implements PooledConnection {
     this.opener.drain();
   }
 
-  /** HTTP/2 peers answer a PING; the answer to the last one is due when the next one is sent. */
-  #isAnswered(): boolean {
-    return !("ping" in this.opener) || (this.opener as Http2Client).ping();
+  /** The answer to the last PING is due when the next one is sent. */
+  #isAnswered(protocol: UpstreamProtocol): boolean {
+    return protocol !== "mesh" || (this.opener as Http2Client).ping();
   }
 
   #leave(): void {
@@ -171,7 +174,8 @@ class UpstreamConnection implements PooledConnection {
     const tooOld = this.#extras !== undefined && this.#ageSeconds >= this.#extras.maxAgeSeconds;
     const tooIdle = protocol === "http1" && this.#idleSeconds >= idleSeconds;
     if ((tooOld || tooIdle) && !this.#isLost) this.drain();
-    if (this.#ageSeconds % pingSeconds === 0 && !this.#isAnswered()) this.#wire.destroy(silent);
+    if (this.#ageSeconds % pingSeconds === 0 && !this.#isAnswered(protocol))
+      this.#wire.destroy(silent);
   }
 }
 
