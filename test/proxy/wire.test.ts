@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
@@ -258,3 +259,29 @@ test("a reset by the peer is told to the engine once", async (t) => {
     ["closed downstream_closed"],
   );
 });
+
+test("a server that went without a word is asked after soon, a client much later", async (t) => {
+  const { client, server } = await pair(t);
+  if (client.connecting) await once(client, "connect");
+  const wires = createWireContext();
+  const createProbe = (host: EngineHost): Probe => new Probe(host);
+  const up = new Wire(wires, { socket: client, side: "upstream" }, createProbe);
+  const down = new Wire(wires, { socket: server, side: "downstream" }, createProbe);
+  const soon = keepAliveSeconds(up.socket);
+  assert.ok(soon > 8 && soon <= 10, `${soon} s`);
+  const later = keepAliveSeconds(down.socket);
+  assert.ok(later > 178 && later <= 180, `${later} s`);
+});
+
+/** When the kernel will ask the peer whether it is there; NaN when it will not. */
+function keepAliveSeconds({ localPort, remotePort }: Socket): number {
+  const hex = (port = 0): string => `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const rows = readFileSync("/proc/net/tcp", "latin1").split("\n");
+  const fields = rows.map((row) => row.trim().split(/\s+/));
+  const found = fields.find(
+    ([, local, remote]) => local?.endsWith(hex(localPort)) && remote?.endsWith(hex(remotePort)),
+  );
+  // `tr:tm->when`: 2 for a keep-alive timer, and hundredths of a second (proc_net_tcp of the kernel's documentation).
+  const [timer, when = ""] = found?.[5]?.split(":") ?? [];
+  return timer === "02" ? Number.parseInt(when, 16) / 100 : Number.NaN;
+}

@@ -14,9 +14,6 @@ import { connectError } from "./node-error.ts";
 /** A pod on the same network answers in well under a millisecond; one lost SYN costs a second. */
 export const connectTimeoutMillis = 3_000;
 
-/** After so long without a byte the kernel asks the peer whether it is there, once a second and ten times at most. */
-const keepAliveMillis = 10_000;
-
 /** Where to dial; a name is resolved by the system. */
 export interface DialAddress {
   readonly host: string;
@@ -26,13 +23,7 @@ export interface DialAddress {
 /** Gives a connected socket that is not being read yet; rejects with a MeshError. */
 export async function connectTcp(address: SocketAddress): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const socket = connectNet({
-    host: address.ip,
-    port: address.port,
-    allowHalfOpen: true,
-    keepAlive: true,
-    keepAliveInitialDelay: keepAliveMillis,
-  });
+  const socket = connectNet({ host: address.ip, port: address.port, allowHalfOpen: true });
   const stop = limitConnect(socket, dialOf(address));
   const onError = (error: Error): void => {
     stop();

@@ -38,8 +38,11 @@ export interface WireOptions {
   readonly onClosed?: ((reset: Reset) => void) | undefined;
 }
 
-/** A peer that vanished without a word is noticed by the kernel after this and a few probes; ztunnel waits as long. */
-const keepAliveMillis = 180_000;
+/**
+ * A peer that vanished without a word is noticed by the kernel after this and ten probes, one a second. For a client that
+ * is gone ztunnel waits as long; on a server somebody waits.
+ */
+const keepAliveMillis = { downstream: 180_000, upstream: 10_000, local: 180_000 };
 
 /** So much is not gathered any further: one write of it costs no more than a part of a larger one. */
 const eagerFlushBytes = 256 * 1024;
@@ -70,7 +73,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
     this.#options = options;
     this.socket = options.socket;
     this.socket.setNoDelay(true);
-    this.socket.setKeepAlive(true, keepAliveMillis);
+    this.socket.setKeepAlive(true, keepAliveMillis[options.side]);
     this.socket.on("error", (error) => {
       this.#cause ??= resetOf(connectionError(error, errorSide(options.side)));
     });
