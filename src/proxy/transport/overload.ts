@@ -3,7 +3,7 @@ import { getHeapStatistics } from "node:v8";
 import type { Bag } from "../../core/churn-set.ts";
 import type { Reset } from "../../protocol/exchange.ts";
 import { openContainerMemory } from "./container-memory.ts";
-import { readDescriptorLimit } from "./descriptor-limit.ts";
+import { openDescriptorLimit } from "./descriptor-limit.ts";
 import type { Wire } from "./wire.ts";
 
 export interface OverloadLimits {
@@ -209,6 +209,6 @@ function processMemory(): MemorySource {
       return share;
     },
     collect: () => globalThis.gc?.(),
-    descriptorLimit: readDescriptorLimit,
+    descriptorLimit: openDescriptorLimit(),
   };
 }
