@@ -31,9 +31,10 @@ function http1(connections: number, path: BodyPath): Scenario {
     measure: (subject) => {
       const { host, port } = subject.pair.target;
       const url = `http://${host}:${port}${path}`;
-      const load = (connections: number) => (seconds: number) =>
-        wrk(subject.site, { url, connections, seconds });
-      return measureClosedLoop(subject, load(connections), load(Math.max(connections, warming)));
+      const loadOf = (count: number) => (seconds: number) =>
+        wrk(subject.site, { url, connections: count, seconds });
+      const warmUp = loadOf(Math.max(connections, warming));
+      return measureClosedLoop(subject, loadOf(connections), warmUp);
     },
   };
 }

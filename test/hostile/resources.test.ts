@@ -91,7 +91,7 @@ async function bear(
   attack: () => Promise<Damage>,
   held: Held,
 ): Promise<void> {
-  await until(recoveryMillis, async () => await assertReady(lab));
+  await until(recoveryMillis, () => assertReady(lab));
   const wires = await openWires(lab);
   const damage = await attack();
   report(context, damage);

@@ -3,6 +3,7 @@ import type { AuthorizationPeers, AuthorizationPolicy } from "../../api/policy-k
 import { parseSpiffeId, spiffeIdParts } from "../../core/spiffe-id.ts";
 import { formatPath } from "../manifests/schema.ts";
 import type { PolicyProblem } from "./check-policy.ts";
+import { accountNamed, namespaceOf, withoutScheme } from "./policy.ts";
 
 /** Who may call in this mesh. */
 export interface Callers {
@@ -35,24 +36,28 @@ export function checkCallers(
 }
 
 function missingOf(from: AuthorizationPeers, policy: AuthorizationPolicy, callers: Callers) {
-  const home = policy.metadata.namespace ?? "default";
-  const exact = (names: readonly string[] = []) => names.filter((name) => !name.includes("*"));
-  const accounts = [...exact(from.serviceAccounts), ...exact(from.notServiceAccounts)].map(
-    (name) => (name.includes("/") ? name : `${home}/${name}`),
-  );
-  for (const name of [...exact(from.principals), ...exact(from.notPrincipals)]) {
-    const id = parseSpiffeId(name.startsWith("spiffe://") ? name : `spiffe://${name}`);
-    if (id === undefined) continue;
-    const { trustDomain, namespace, serviceAccount } = spiffeIdParts(id);
-    if (trustDomain === callers.trustDomain) accounts.push(`${namespace}/${serviceAccount}`);
-  }
-  const namespaces = [...exact(from.namespaces), ...exact(from.notNamespaces)];
+  const { principals, notPrincipals, serviceAccounts, notServiceAccounts } = from;
+  const accounts = [
+    ...exact(serviceAccounts, notServiceAccounts).map((name) =>
+      accountNamed(name, namespaceOf(policy)),
+    ),
+    ...exact(principals, notPrincipals).flatMap((name) => {
+      const id = parseSpiffeId(`spiffe://${withoutScheme(name)}`);
+      const parts = id === undefined ? undefined : spiffeIdParts(id);
+      return parts?.trustDomain === callers.trustDomain ? [parts] : [];
+    }),
+  ].map(({ namespace, serviceAccount }) => `${namespace}/${serviceAccount}`);
   return [
-    ...namespaces
+    ...exact(from.namespaces, from.notNamespaces)
       .filter((name) => !callers.namespaces.has(name))
       .map((name) => `Namespace ${name}`),
     ...accounts
       .filter((key) => !callers.serviceAccounts.has(key))
       .map((key) => `ServiceAccount ${key}`),
   ];
+}
+
+/** Those of both lists that are no patterns. */
+function exact(names: readonly string[] = [], notNames: readonly string[] = []): string[] {
+  return [...names, ...notNames].filter((name) => !name.includes("*"));
 }

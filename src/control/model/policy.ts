@@ -24,6 +24,7 @@ import type {
   MeshPolicy,
 } from "../../api/policy-kinds.ts";
 import { parseIpBytes } from "../../core/address.ts";
+import type { SpiffeIdParts } from "../../core/spiffe-id.ts";
 
 type Match = MessageInitShape<typeof MatchSchema>;
 type StringMatch = NonNullable<Match["principals"]>[number];
@@ -143,12 +144,7 @@ function normalizeHost(host: string): string {
 function encodeMatch(rule: AuthorizationRule, namespace: string): Match {
   const { from = {}, to = {} } = rule;
   const accounts = (names: readonly string[] = []) =>
-    names.map((name) => {
-      const [first = "", second] = name.split("/");
-      return second === undefined
-        ? { namespace, serviceAccount: first }
-        : { namespace: first, serviceAccount: second };
-    });
+    names.map((name) => accountNamed(name, namespace));
   return {
     principals: principals(from.principals),
     notPrincipals: principals(from.notPrincipals),
@@ -163,8 +159,24 @@ function encodeMatch(rule: AuthorizationRule, namespace: string): Match {
   };
 }
 
+/** `NAMESPACE/NAME`, or `NAME` in the policy's own namespace. */
+export function accountNamed(
+  name: string,
+  home: string,
+): Pick<SpiffeIdParts, "namespace" | "serviceAccount"> {
+  const [first = "", second] = name.split("/");
+  return second === undefined
+    ? { namespace: home, serviceAccount: first }
+    : { namespace: first, serviceAccount: second };
+}
+
 function principals(names: readonly string[] = []): StringMatch[] {
-  return patterns(names.map((name) => name.replace(/^spiffe:\/\//, "")));
+  return patterns(names.map(withoutScheme));
+}
+
+/** An identity as a policy compares it. */
+export function withoutScheme(principal: string): string {
+  return principal.replace(/^spiffe:\/\//, "");
 }
 
 function patterns(texts: readonly string[] = []): StringMatch[] {
@@ -184,6 +196,6 @@ function blocks(texts: readonly string[] = []): NonNullable<Match["sourceIps"]> 
   });
 }
 
-function namespaceOf(policy: AuthorizationPolicy | MeshPolicy): string {
+export function namespaceOf(policy: AuthorizationPolicy | MeshPolicy): string {
   return policy.metadata.namespace ?? "default";
 }
