@@ -9,6 +9,12 @@ export interface Standing {
   readonly healthy: boolean;
 }
 
+/** That an endpoint of a service is the pod. */
+interface Claim {
+  readonly service: ModelService;
+  readonly endpoint: ModelEndpoint;
+}
+
 /** By the services' selectors, as a mesh without controllers has it. */
 export function bySelectors(pod: ModelPod, services: Iterable<ModelService>): Standing {
   const memberships: ServiceMembership[] = [];
@@ -23,7 +29,8 @@ export function bySelectors(pod: ModelPod, services: Iterable<ModelService>): St
  * By the endpoints that are said to be the pod. A workload has one health and may serve several services: while one of
  * them takes it for ready, those that do not are left out. A pod that is being ended serves on for those that have no
  * other: what it refuses in the end would fail without it at once. So does one whose node was not heard of: a cluster whose
- * API server was away for a minute calls all pods unready at once.
+ * API server was away for a minute calls all pods unready at once. Pods and slices are told by two watches in any order, so
+ * a slice that takes a ready pod of the service's selector for unready is behind it, or shortly before it.
  */
 export function byEndpoints(
   pod: ModelPod,
@@ -31,22 +38,25 @@ export function byEndpoints(
   findService: (key: string) => ModelService | undefined,
   hasReady: (service: string, besides: string) => boolean,
 ): Standing {
-  const found: { readonly service: ModelService; readonly endpoint: ModelEndpoint }[] = [];
+  const found: Claim[] = [];
   for (const endpoint of endpoints) {
     const service = findService(endpoint.service);
     if (service !== undefined && isOf(endpoint, pod)) found.push({ service, endpoint });
   }
   const judged = found.filter(({ service }) => !service.allowUnhealthy);
-  const isUsed = ({ ready, draining, service }: ModelEndpoint): boolean => {
-    if (pod.leaving) return (ready || draining) && !hasReady(service, pod.key);
-    return ready || (pod.unheard && !hasReady(service, pod.key));
+  const isUsed = ({ service, endpoint }: Claim): boolean => {
+    if (endpoint.ready && !pod.leaving) return true;
+    if (hasReady(service.key, pod.key)) return false;
+    if (pod.leaving) return endpoint.ready || endpoint.draining;
+    return pod.unheard || (pod.ready && selects(service, pod.object));
   };
-  const isReady = judged.length === 0 ? !pod.leaving : judged.some((one) => isUsed(one.endpoint));
+  const isReady = judged.length === 0 ? !pod.leaving : judged.some(isUsed);
   const healthy = (pod.ready || pod.unheard) && isReady;
   // Two families, two slices: the same service once.
   const memberships = new Map<string, ServiceMembership>();
-  for (const { service, endpoint } of found) {
-    if (healthy && !isUsed(endpoint) && !service.allowUnhealthy) continue;
+  for (const claim of found) {
+    const { service, endpoint } = claim;
+    if (healthy && !isUsed(claim) && !service.allowUnhealthy) continue;
     memberships.set(service.key, { service, ports: portsOf(service, endpoint) });
   }
   return { memberships: Array.from(memberships.values()), healthy };

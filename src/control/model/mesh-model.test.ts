@@ -44,6 +44,7 @@ function pod(name: string, ips: string | readonly string[], wish: PodWish = {}):
       name,
       namespace: "shop",
       uid,
+      labels: { app: "web" },
       annotations: { "remora.dev/injected": "1" },
       ...(wish.leaving === true ? { deletionTimestamp: "2030-01-01T00:00:00Z" } : {}),
     },
@@ -73,6 +74,9 @@ function service(spec: Partial<Service["spec"]> = {}): Service {
     spec: { clusterIP: "10.1.0.1", ports: [{ name: "http", port: 80 }], ...spec },
   };
 }
+
+/** One whose slices follow the readiness of its pods. */
+const selecting = service({ selector: { app: "web" } });
 
 function slice(name: string, ...endpoints: SliceEndpoint[]): EndpointSlice {
   return {
@@ -181,6 +185,55 @@ test("pods whose nodes were not heard of serve on until another of the service i
     slice("web-1", endpoint("a", "10.0.0.1", unready), endpoint("b", "10.0.0.2")),
   ];
   assert.deepEqual(members(model.apply(byKey(back))).sort(), ["a!", "b"]);
+});
+
+test("a ready pod whose slice says otherwise serves on until another of the service is ready", () => {
+  const unready = { ready: false, serving: false };
+  const { model, snapshot } = createModel(
+    selecting,
+    pod("a", "10.0.0.1"),
+    pod("b", "10.0.0.2", { ready: false }),
+    slice("web-1", endpoint("a", "10.0.0.1", unready), endpoint("b", "10.0.0.2", unready)),
+  );
+  assert.deepEqual(members(snapshot), ["a", "b!"], "one watch is ahead of the other");
+  const back = [
+    pod("b", "10.0.0.2"),
+    slice("web-1", endpoint("a", "10.0.0.1", unready), endpoint("b", "10.0.0.2")),
+  ];
+  assert.deepEqual(members(model.apply(byKey(back))).sort(), ["a!", "b"]);
+});
+
+test("no pod of a cluster whose nodes are heard of again is missing meanwhile, whatever is told first", () => {
+  const unready = { ready: false, serving: false };
+  const well = [pod("a", "10.0.0.1"), slice("web-1", endpoint("a", "10.0.0.1"))];
+  const [podWell, sliceWell] = well;
+  const podUnheard = pod("a", "10.0.0.1", { ready: false, unheard: true });
+  const sliceUnready = slice("web-1", endpoint("a", "10.0.0.1", unready));
+  const orders = [
+    [podUnheard, sliceUnready, podWell, sliceWell],
+    [podUnheard, sliceUnready, sliceWell, podWell],
+    [sliceUnready, podUnheard, podWell, sliceWell],
+    [sliceUnready, podUnheard, sliceWell, podWell],
+    [podUnheard, podWell, sliceUnready, sliceWell],
+    [sliceUnready, sliceWell, podUnheard, podWell],
+  ];
+  for (const order of orders) {
+    const { model } = createModel(selecting, ...well);
+    for (const [step, object] of order.entries()) {
+      assert.ok(object);
+      const now = members(model.apply(byKey([object])));
+      assert.deepEqual(now, ["a"], `step ${step} of ${orders.indexOf(order)}`);
+    }
+  }
+});
+
+test("whoever keeps the slices of a service without a selector is believed", () => {
+  const { snapshot } = createModel(
+    service(),
+    pod("a", "10.0.0.1"),
+    slice("web-1", endpoint("a", "10.0.0.1", { ready: false })),
+  );
+  assert.deepEqual(members(snapshot), ["a!"]);
 });
 
 test("a pod that is being ended serves on until another of the service is ready", () => {

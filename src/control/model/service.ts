@@ -67,10 +67,11 @@ function addressesOf(service: Service): string[] {
   return given.filter((ip) => parseIpBytes(ip) !== undefined).map(normalizeIp);
 }
 
-/** Whether the service's selector finds the pod. */
+/** Whether the service's selector finds the pod; one without a selector finds none. */
 export function selects(service: ModelService, pod: Pod): boolean {
-  return Object.entries(service.object.spec.selector ?? {}).every(
-    ([label, value]) => pod.metadata.labels?.[label] === value,
+  const wanted = Object.entries(service.object.spec.selector ?? {});
+  return (
+    wanted.length > 0 && wanted.every(([label, value]) => pod.metadata.labels?.[label] === value)
   );
 }
 
