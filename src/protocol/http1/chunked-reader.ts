@@ -31,6 +31,10 @@ const semicolon = 0x3b;
 const backslash = 0x5c;
 /** 13 hexadecimal digits are 52 bits, the most that a double holds exactly with room to count. */
 const mostSizeDigits = 13;
+/** Data of larger chunks is handed on by itself: it would cost more to move. */
+const movedBytes = 4_096;
+/** Below, a loop is done before a call would have begun. */
+const loopedBytes = 32;
 const nothing = Buffer.alloc(0);
 
 /** These would change how the message was framed or routed, after it was (RFC 9110 6.5.1). */
@@ -48,6 +52,9 @@ export class ChunkedReader {
   #extensionBytes = 0;
   #trailers: HeldBytes | undefined;
   #scanner: HeadScanner | undefined;
+  /** Data of this read that was not handed on yet. */
+  #dataFrom = 0;
+  #dataTo = 0;
 
   constructor(limits: Http1Limits) {
     this.#limits = limits;
@@ -64,9 +71,14 @@ export class ChunkedReader {
     this.#scanner = undefined;
   }
 
-  /** Hands data and trailers on; gives the position behind what was read, or `refused`. */
+  /**
+   * Hands data and trailers on; gives the position behind what was read, or `refused`. Data of small chunks is moved together
+   * over the framing between, in the buffer itself, so that a read of many chunks is handed on as one.
+   */
   read(buffer: Buffer, from: number, to: number, reader: MessageReader<unknown>): number {
     this.delivered = 0;
+    this.#dataFrom = 0;
+    this.#dataTo = 0;
     let at = from;
     while (at < to && !this.done) {
       if (this.#state === inData) at = this.#readData(buffer, at, to, reader);
@@ -81,19 +93,38 @@ export class ChunkedReader {
       }
       if (at === refused) return refused;
     }
+    if (this.#dataTo > this.#dataFrom) this.#handOn(buffer, reader, false);
     return at;
   }
 
   #readData(buffer: Buffer, at: number, to: number, reader: MessageReader<unknown>): number {
     const end = Math.min(to, at + this.#size);
-    this.#size -= end - at;
-    this.delivered += end - at;
-    // The usual end, seen at once: one call and, in HTTP/2, one frame less.
-    const isLast = this.#size === 0 && isPlainEnd(buffer, end, to);
+    const length = end - at;
+    this.#size -= length;
+    this.delivered += length;
     if (this.#size === 0) this.#state = wantDataCr;
-    if (isLast) this.done = true;
-    reader.onData(buffer.subarray(at, end), isLast);
-    return isLast ? end + 7 : end;
+    const isGathered = this.#dataTo > this.#dataFrom;
+    if (isGathered && length <= movedBytes) {
+      move(buffer, this.#dataTo, at, end);
+      this.#dataTo += length;
+      return end;
+    }
+    if (isGathered) this.#handOn(buffer, reader, false);
+    this.#dataFrom = at;
+    this.#dataTo = end;
+    return end;
+  }
+
+  #handOn(buffer: Buffer, reader: MessageReader<unknown>, isLast: boolean): void {
+    const data = buffer.subarray(this.#dataFrom, this.#dataTo);
+    this.#dataFrom = 0;
+    this.#dataTo = 0;
+    reader.onData(data, isLast);
+  }
+
+  #end(buffer: Buffer, reader: MessageReader<unknown>): void {
+    this.done = true;
+    this.#handOn(buffer, reader, true);
   }
 
   /** One byte of framing; gives what is wrong with it. */
@@ -154,10 +185,10 @@ export class ChunkedReader {
   #readTrailers(buffer: Buffer, at: number, to: number, reader: MessageReader<unknown>): number {
     const held = this.#trailers;
     if (held === undefined && to - at >= 2 && buffer[at] === cr && buffer[at + 1] === lf) {
-      this.done = true;
-      reader.onData(nothing, true);
+      this.#end(buffer, reader);
       return at + 2;
     }
+    if (this.#dataTo > this.#dataFrom) this.#handOn(buffer, reader, false);
     const all = held ?? new HeldBytes();
     this.#trailers = all;
     const before = all.size;
@@ -203,18 +234,12 @@ export class ChunkedReader {
   }
 }
 
-/** Whether `CRLF 0 CRLF CRLF` stands there: the end of the chunk and of a message without trailers. */
-function isPlainEnd(buffer: Buffer, at: number, to: number): boolean {
-  return (
-    to - at >= 7 &&
-    buffer[at] === cr &&
-    buffer[at + 1] === lf &&
-    buffer[at + 2] === 0x30 &&
-    buffer[at + 3] === cr &&
-    buffer[at + 4] === lf &&
-    buffer[at + 5] === cr &&
-    buffer[at + 6] === lf
-  );
+function move(buffer: Buffer, target: number, from: number, to: number): void {
+  if (to - from > loopedBytes) {
+    buffer.copyWithin(target, from, to);
+    return;
+  }
+  for (let at = from; at < to; at += 1) buffer[target + at - from] = buffer[at] as number;
 }
 
 function hexDigit(byte: number): number {
