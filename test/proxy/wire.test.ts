@@ -3,11 +3,13 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
+import { setImmediate as setImmediatePromise } from "node:timers/promises";
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { monotonicNow } from "../../src/core/monotonic.ts";
 import type { Engine, EngineHost, Reset } from "../../src/protocol/exchange.ts";
 import { createDirectWriter, unable, written } from "../../src/proxy/transport/direct-write.ts";
 import { createReceiveBuffer } from "../../src/proxy/transport/receive-buffer.ts";
-import { Wire, type WireContext } from "../../src/proxy/transport/wire.ts";
+import { turnReadTime, Wire, type WireContext } from "../../src/proxy/transport/wire.ts";
 import { createWireContext } from "../../src/proxy/transport/wire-context.ts";
 
 /** Keeps what it was told. */
@@ -35,6 +37,13 @@ class Probe implements Engine {
   }
   tick(): void {}
   drain(): void {}
+}
+
+/** Of the shared buffer that is read into. */
+const largestChunk = 256 * 1024;
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await setImmediatePromise();
 }
 
 async function pair(t: TestContext): Promise<{ client: Socket; server: Socket }> {
@@ -164,6 +173,55 @@ for (const [way, createContext] of contexts) {
     assert.equal(seen, Math.ceil(total / pattern.length) * pattern.length);
     assert.equal(wire.engine.events.filter((event) => event !== "flushed").length, 0);
     assert.equal(wire.engine.events.at(-1), "flushed");
+  });
+
+  test(`what is slow to read is read in turns with the others ${way}`, async (t) => {
+    const { client, server } = await pair(t);
+    const total = 4 * 1024 * 1024;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let most = 0;
+    let inTurn = 0;
+    const createProbe = (host: EngineHost): Probe => {
+      const probe = new Probe(host);
+      probe.onReceive = ({ length }) => {
+        if (inTurn === 0) setImmediate(() => (inTurn = 0));
+        inTurn += length;
+        most = Math.max(most, inTurn);
+        const began = monotonicNow();
+        while (monotonicNow() - began < turnReadTime);
+        if (probe.received === total) resolve();
+      };
+      return probe;
+    };
+    const wire = new Wire(createContext(), { socket: server, side: "downstream" }, createProbe);
+    // So that much of it waits in the kernel when reading begins.
+    wire.pauseReading();
+    client.end(Buffer.alloc(total));
+    setImmediate(() => wire.resumeReading());
+    await promise;
+    assert.equal(wire.engine.received, total);
+    assert.ok(most <= largestChunk, `${most} bytes in one turn`);
+  });
+
+  test(`an engine that wants to read nothing is read nothing to after its turn ${way}`, async (t) => {
+    const { client, server } = await pair(t);
+    const createProbe = (host: EngineHost): Probe => {
+      const probe = new Probe(host);
+      probe.onReceive = () => {
+        if (probe.received >= largestChunk) host.pauseReading();
+      };
+      return probe;
+    };
+    const wire = new Wire(createContext(), { socket: server, side: "downstream" }, createProbe);
+    const total = 4 * 1024 * 1024;
+    client.end(Buffer.alloc(total));
+    await until(() => wire.engine.received >= largestChunk);
+    const { received } = wire.engine;
+    for (let turn = 0; turn < 10; turn += 1) await setImmediatePromise();
+    assert.equal(wire.engine.received, received);
+    wire.engine.onReceive = undefined;
+    wire.resumeReading();
+    await until(() => wire.engine.received === total);
   });
 
   test(`a write to a TLS peer that was reset ends the wire once ${way}`, async (t) => {

@@ -2,6 +2,8 @@
 
 import type { Socket } from "node:net";
 import type { Bag } from "../../core/churn-set.ts";
+import { type Millis, millis } from "../../core/duration.ts";
+import { monotonicNow } from "../../core/monotonic.ts";
 import type { BufferPool } from "../../protocol/buffer-pool.ts";
 import { type ByteWriter, createByteWriter } from "../../protocol/byte-writer.ts";
 import type { Engine, EngineHost, Reset } from "../../protocol/exchange.ts";
@@ -47,6 +49,15 @@ const keepAliveMillis = { downstream: 180_000, upstream: 10_000, local: 180_000 
 /** So much is not gathered any further: one write of it costs no more than a part of a larger one. */
 const eagerFlushBytes = 256 * 1024;
 
+/**
+ * When the chunks of one connection have kept the process busy for so long, the rest is read after all others had their turn:
+ * libuv reads a socket up to 32 times before it looks at another, and there are bytes of which a megabyte is much work.
+ */
+export const turnReadTime: Millis = millis(4);
+
+/** Smaller chunks are not worth a look at the clock: TLS gives 16 KiB at a time, so 512 KiB in a turn at most. */
+const timedBytes = 64 * 1024;
+
 /** A peer that neither reads nor closes after our last byte is cut off, so that it cannot hold memory. */
 export const lingerMillis = 5_000;
 
@@ -65,6 +76,11 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
   #closing = false;
   #gone = false;
   #cut = false;
+  /** Milliseconds that large chunks have taken since the wire last flushed. */
+  #busy = 0;
+  /** Reading stopped until the next turn; what the engine wants is `#paused`. */
+  #yielded = false;
+  #paused = false;
   #cause: Reset | undefined;
 
   constructor(context: WireContext, options: WireOptions, createEngine: (host: EngineHost) => E) {
@@ -108,7 +124,10 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
 
   flush(): void {
     this.#queued = false;
-    if (this.#gone || this.#writing) return;
+    this.#busy = 0;
+    if (this.#gone) return;
+    if (this.#yielded) this.#readOn();
+    if (this.#writing) return;
     if (this.out.length > 0) this.#send();
     if (this.#owesFlushed) {
       this.#owesFlushed = false;
@@ -151,11 +170,24 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
   }
 
   pauseReading(): void {
+    this.#paused = true;
     if (!this.#gone) this.socket.pause();
   }
 
   resumeReading(): void {
-    if (!this.#gone) this.socket.resume();
+    this.#paused = false;
+    if (!this.#gone && !this.#yielded) this.socket.resume();
+  }
+
+  #yieldReading(): void {
+    this.#yielded = true;
+    if (!this.#paused) this.socket.pause();
+    this.wantFlush();
+  }
+
+  #readOn(): void {
+    this.#yielded = false;
+    if (!this.#paused) this.socket.resume();
   }
 
   finish(): void {
@@ -202,7 +234,15 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
 
   receive(chunk: Buffer): void {
     // A TLS session may hold more when what it gave first has ended the connection.
-    if (!this.#gone && !this.socket.destroyed) this.engine.receive(chunk);
+    if (this.#gone || this.socket.destroyed) return;
+    if (chunk.length < timedBytes) {
+      this.engine.receive(chunk);
+      return;
+    }
+    const began = monotonicNow();
+    this.engine.receive(chunk);
+    this.#busy += monotonicNow() - began;
+    if (this.#busy >= turnReadTime && !this.#yielded) this.#yieldReading();
   }
 
   /** A reset is passed on as a reset: FIN would make a cut transfer look like a whole one. */
