@@ -33,6 +33,10 @@ test("a share is what it is at the moment of the question", (context) => {
   const share = openContainerMemory(root);
   writeFileSync(join(root, "memory.current"), "950\n");
   assert.equal(share?.(), 0.95);
+  writeFileSync(join(root, "memory.max"), "1900\n");
+  assert.equal(share?.(), 0.5, "resized while it runs");
+  writeFileSync(join(root, "memory.max"), "max\n");
+  assert.equal(share?.(), 0);
 });
 
 test("no limit is undefined", (context) => {

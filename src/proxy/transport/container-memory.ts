@@ -1,6 +1,7 @@
 /** What the kernel counts against the container's limit of memory: also the buffers of sockets, which no heap knows of. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { openKeptFile } from "../../core/kept-file.ts";
 
 interface Version {
   readonly limit: string;
@@ -28,32 +29,38 @@ const versions: readonly Version[] = [
 /** More than any machine has; version 1 writes "no limit" as a number. */
 const unlimited = 2 ** 53;
 
-/** Reads the share of the limit that is in use; undefined where there is no limit, or no control group to be seen. */
+/**
+ * Reads the share of the limit that is in use; undefined where there is no limit, or no control group to be seen. The limit is
+ * read each time: Kubernetes may resize a container that runs.
+ */
 export function openContainerMemory(root = "/sys/fs/cgroup"): (() => number) | undefined {
-  for (const { limit, usage, stat, caches } of versions) {
-    const most = readNumber(join(root, limit));
-    if (most === undefined || most >= unlimited) continue;
-    return () => {
-      const used = readNumber(join(root, usage)) ?? 0;
-      const fields = readText(join(root, stat));
-      const cached = caches.reduce((sum, name) => sum + readField(fields, name), 0);
-      return Math.max(0, used - cached) / most;
-    };
-  }
-  return undefined;
+  const version = versions.find(({ limit }) => isLimit(readOnce(join(root, limit))));
+  if (version === undefined) return undefined;
+  const readLimit = openKeptFile(join(root, version.limit));
+  const readUsage = openKeptFile(join(root, version.usage));
+  const readStat = openKeptFile(join(root, version.stat));
+  return () => {
+    const fields = readStat?.() ?? "";
+    const cached = version.caches.reduce((sum, name) => sum + readField(fields, name), 0);
+    const limit = readLimit?.() ?? "";
+    if (!isLimit(limit)) return 0;
+    return Math.max(0, toNumber(readUsage?.()) - cached) / toNumber(limit);
+  };
 }
 
-function readNumber(file: string): number | undefined {
-  const text = readText(file).trim();
-  return /^\d+$/.test(text) ? Number(text) : undefined;
+function isLimit(text: string): boolean {
+  return /^\d+\n?$/.test(text) && toNumber(text) < unlimited;
+}
+
+function toNumber(text = ""): number {
+  return Number.parseInt(text, 10) || 0;
 }
 
 function readField(fields: string, name: string): number {
-  const [, value = "0"] = new RegExp(`^${name} (\\d+)$`, "m").exec(fields) ?? [];
-  return Number(value);
+  return toNumber(new RegExp(`^${name} (\\d+)$`, "m").exec(fields)?.[1]);
 }
 
-function readText(file: string): string {
+function readOnce(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {

@@ -1,25 +1,11 @@
 /** How many descriptors the kernel lets this process have; an operator may change it while it runs. */
-import { openSync, readSync } from "node:fs";
+import { openKeptFile } from "../../core/kept-file.ts";
 
-/**
- * The reader gives undefined where the kernel does not tell. The file stays open: when there is no descriptor left, the
- * limit must still be seen.
- */
+/** The reader gives undefined where the kernel does not tell. */
 export function openDescriptorLimit(): () => number | undefined {
-  const file = openLimits();
-  const buffer = Buffer.alloc(4_096);
+  const limits = openKeptFile("/proc/self/limits");
   return () => {
-    if (file === undefined) return undefined;
-    const length = readSync(file, buffer, 0, buffer.length, 0);
-    const [, soft] = /^Max open files +(\d+) /m.exec(buffer.toString("latin1", 0, length)) ?? [];
+    const [, soft] = /^Max open files +(\d+) /m.exec(limits?.() ?? "") ?? [];
     return soft === undefined ? undefined : Number(soft);
   };
-}
-
-function openLimits(): number | undefined {
-  try {
-    return openSync("/proc/self/limits", "r");
-  } catch {
-    return undefined;
-  }
 }
