@@ -1,5 +1,5 @@
 /** Says at each policy whether it is in force, and what is wrong with it. One replica writes; all would say the same. */
-
+import { setImmediate } from "node:timers/promises";
 import type { Pod, Service } from "../../api/kubernetes.ts";
 import { backoffDelay } from "../../core/backoff.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -51,13 +51,16 @@ export function writePolicyStatus(
   const work = async (): Promise<void> => {
     if (working) return;
     working = true;
+    const among = surroundings();
     for (const item of waiting) {
+      // Each is compared with all pods, and proxies are not to wait for a thousand of them.
+      await setImmediate();
       if (life.closed || !leading.current()) break;
       const [kind = "", key = ""] = item.split(" ");
       const record = policies.get(kind as PolicyKind)?.get(key);
       try {
         const now = new Date(clock.wallTime());
-        const conditions = record && judge(record, surroundings(), now);
+        const conditions = record && judge(record, among, now);
         if (record !== undefined && conditions !== undefined) {
           await writeStatus(client, kind as PolicyKind, key, record, conditions);
         }
@@ -76,8 +79,9 @@ export function writePolicyStatus(
     }
     working = false;
   };
+  /** As they are now: whoever comes later causes another look. */
   const surroundings = (): PolicySurroundings => ({
-    pods: pods.current().values(),
+    pods: [...pods.current().values()],
     services: [...services.current().values()],
     rootNamespace: options.rootNamespace,
     callers:
