@@ -34,10 +34,9 @@ const cpuNoiseMillis = 300;
 const workRatio = 2;
 /**
  * A burst of four thousand requests at once, such as clients that behave may send as well, and two collections of the whole
- * heap: both may fall into one of the two measurements and not into the other. And what one connection may have read in
- * one turn of the loop: 475 ms of work were seen with chunks of one byte, of which libuv takes up to 2 MB at a time.
+ * heap: both may fall into one of the two measurements and not into the other.
  */
-const workNoiseMillis = 500;
+const workNoiseMillis = 300;
 const recoveryMillis = 5_000;
 
 interface Held {
