@@ -35,6 +35,9 @@ const wires = createWireContext();
 class Nowhere implements EngineHost {
   readonly out = createByteWriter(wires.buffers);
   wantFlush(): void {}
+  readAgain(): void {
+    throw new Error("more requests than of one turn");
+  }
   pauseReading(): void {}
   resumeReading(): void {}
   finish(): void {}

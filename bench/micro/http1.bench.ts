@@ -147,6 +147,7 @@ function host(): EngineHost {
   return {
     out: createByteWriter({ take: () => Buffer.allocUnsafeSlow(65_536), give() {} }),
     wantFlush() {},
+    readAgain() {},
     pauseReading() {},
     resumeReading() {},
     finish() {},

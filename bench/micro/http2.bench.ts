@@ -114,6 +114,9 @@ for (const [what, heads] of [
 class LoopHost implements EngineHost {
   readonly out: ByteWriter = writer();
   wantFlush(): void {}
+  readAgain(): void {
+    throw new Error("more requests than of one turn");
+  }
   pauseReading(): void {}
   resumeReading(): void {}
   finish(): void {}

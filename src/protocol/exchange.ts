@@ -99,6 +99,8 @@ export interface EngineHost {
   wantFlush(): void;
   pauseReading(): void;
   resumeReading(): void;
+  /** `rest` is given to `receive` once more in the next turn, before all that comes: others have theirs first. */
+  readAgain(rest: Buffer): void;
   /** Nothing more will be written: flush, then FIN. Reading goes on until the peer closes. */
   finish(): void;
   /**

@@ -8,6 +8,7 @@ class Host implements EngineHost {
   readonly out = createByteWriter();
   readonly calls: string[] = [];
   wantFlush(): void {}
+  readAgain(): void {}
   pauseReading(): void {
     this.calls.push("pause");
   }

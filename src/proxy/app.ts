@@ -297,6 +297,12 @@ function connectionFamilies(wires: WireContext, pooled: () => number): MetricFam
       "counter",
     ),
     computed(
+      "remora_http2_deferrals_total",
+      "Times that the further requests of a connection waited, since it had begun as many as one may in a turn",
+      () => [{ labels: {}, value: wires.http2.stats.deferrals }],
+      "counter",
+    ),
+    computed(
       "remora_http2_connection_errors_total",
       "HTTP/2 connections that were ended because the peer broke a rule or went over a limit",
       () => [{ labels: {}, value: wires.http2.stats.connectionErrors }],

@@ -16,7 +16,7 @@ import {
   maxHandshakes,
 } from "../../src/proxy/transport/listen.ts";
 import { defaultOverloadLimits } from "../../src/proxy/transport/overload.ts";
-import { lingerMillis } from "../../src/proxy/transport/wire.ts";
+import { lingerMillis, turnReadTime } from "../../src/proxy/transport/wire.ts";
 
 const page = readFileSync("docs/security.md", "utf8");
 /** What a server offers; the other settings are no limits. */
@@ -40,7 +40,14 @@ const chapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     maxFrameSize,
     headerTableSize,
   },
-  Connections: { maxHandshakes, handshakeTimeoutMillis, maxKeyUpdates, backlog, lingerMillis },
+  Connections: {
+    maxHandshakes,
+    handshakeTimeoutMillis,
+    maxKeyUpdates,
+    backlog,
+    lingerMillis,
+    turnReadTime,
+  },
   "Load shed": { ...defaultOverloadLimits },
   Identity: { maxCertificateBytes, maxCsrCharacters, maxSeenLeaves, notBeforeSkew },
 };

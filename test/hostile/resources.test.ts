@@ -36,7 +36,7 @@ const workRatio = 2;
  * A burst of four thousand requests at once, such as clients that behave may send as well, and two collections of the whole
  * heap: both may fall into one of the two measurements and not into the other.
  */
-const workNoiseMillis = 300;
+const workNoiseMillis = 200;
 const recoveryMillis = 5_000;
 
 interface Held {

@@ -50,6 +50,11 @@ export function attachEngine<E extends Engine>(
     wantFlush,
     pauseReading: () => void socket.pause(),
     resumeReading: () => void socket.resume(),
+    readAgain(rest) {
+      socket.pause();
+      socket.unshift(Buffer.from(rest));
+      setImmediate(() => socket.resume());
+    },
     finish() {
       finishing = true;
       wantFlush();

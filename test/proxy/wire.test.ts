@@ -203,6 +203,30 @@ for (const [way, createContext] of contexts) {
     assert.ok(most <= largestChunk, `${most} bytes in one turn`);
   });
 
+  test(`what an engine leaves comes again in the next turn, before all that came meanwhile ${way}`, async (t) => {
+    const { client, server } = await pair(t);
+    let text = "";
+    let turns = 0;
+    const createProbe = (host: EngineHost): Probe => {
+      const probe = new Probe(host);
+      probe.onReceive = (chunk) => {
+        turns += 1;
+        text += chunk.toString("latin1", 0, 1_000);
+        if (chunk.length > 1_000) host.readAgain(chunk.subarray(1_000));
+      };
+      return probe;
+    };
+    const wire = new Wire(createContext(), { socket: server, side: "downstream" }, createProbe);
+    const whole = Array.from({ length: 20_000 }, (_, at) => `${at} `).join("");
+    client.write(whole.slice(0, 7_000));
+    await until(() => turns > 1);
+    client.write(whole.slice(7_000));
+    await until(() => text.length >= whole.length);
+    assert.equal(text, whole);
+    assert.ok(wire.alive);
+    assert.ok(turns >= whole.length / 1_000, `${turns} turns`);
+  });
+
   test(`an engine that wants to read nothing is read nothing to after its turn ${way}`, async (t) => {
     const { client, server } = await pair(t);
     const createProbe = (host: EngineHost): Probe => {

@@ -72,6 +72,11 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
   #pingOut = false;
   #ticks = 0;
   #blockTicks = 0;
+  /** Of the requests of the newest chunk. */
+  #headBytes = 0;
+  /** The transport has a rest to show again, and the peer's end behind it. */
+  #deferred = false;
+  #endDeferred = false;
 
   constructor(host: EngineHost, role: Role, settings: Http2Settings) {
     this.#host = host;
@@ -113,7 +118,15 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
 
   receiveFrom(chunk: Buffer, at: number): void {
     if (this.dead) return;
-    this.#parser.receive(chunk, at);
+    this.#headBytes = 0;
+    const taken = this.#parser.receive(chunk, at);
+    this.#deferred = taken < chunk.length && !this.dead;
+    if (this.#deferred) {
+      this.stats.deferrals += 1;
+      this.#host.readAgain(chunk.subarray(taken));
+    } else if (this.#endDeferred) {
+      this.receiveEnd();
+    }
     if (this.sender.controlFrames > this.limits.queuedControlFrames && !this.dead) {
       this.onBroken(ENHANCE_YOUR_CALM, "peer does not read our answers", "queuedControlFrames");
     }
@@ -121,6 +134,8 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
 
   receiveEnd(): void {
     if (this.dead) return;
+    this.#endDeferred = this.#deferred;
+    if (this.#deferred) return;
     this.#departure.ending = true;
     const reset = closedByPeer(this.#role.server);
     for (const stream of this.streams.all()) {
@@ -356,6 +371,12 @@ export class Connection implements Engine, FrameHandler, StreamTableOwner {
   }
 
   // What the roles share.
+
+  /** A request has come; a burst of them is not to keep others waiting. */
+  countRequest(): void {
+    this.#headBytes += this.head.size;
+    if (this.#headBytes >= this.limits.headBytesPerTurn) this.#parser.yield();
+  }
 
   /** Makes a stream; its state is still idle. */
   addStream(streamId: number): Stream {

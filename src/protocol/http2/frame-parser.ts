@@ -68,6 +68,7 @@ export class FrameParser {
   readonly #maxFrameSize: number;
   readonly #limits: Http2Limits;
   #stopped = false;
+  #yielded = false;
   #phase = inHeader;
   #type = 0;
   #flags = 0;
@@ -102,12 +103,18 @@ export class FrameParser {
     this.#stopped = true;
   }
 
-  /** Takes `chunk` from `at` on. */
-  receive(chunk: Buffer, at: number): void {
+  /** Called when a frame has been handed on: nothing more is taken of this chunk. */
+  yield(): void {
+    this.#yielded = true;
+  }
+
+  /** Takes `chunk` from `at` on; gives the position behind what was taken. */
+  receive(chunk: Buffer, at: number): number {
     const end = chunk.length;
-    while (!this.#stopped) {
+    this.#yielded = false;
+    while (!this.#stopped && !this.#yielded) {
       if (this.#phase === inHeader) {
-        if (at === end) return;
+        if (at === end) return at;
         if (this.#held === 0 && end - at >= FRAME_HEADER_LENGTH) {
           this.#beginFrame(chunk, at);
           at += FRAME_HEADER_LENGTH;
@@ -116,7 +123,7 @@ export class FrameParser {
           chunk.copy(this.#headerBytes, this.#held, at, at + taken);
           this.#held += taken;
           at += taken;
-          if (this.#held < FRAME_HEADER_LENGTH) return;
+          if (this.#held < FRAME_HEADER_LENGTH) return at;
           this.#held = 0;
           this.#beginFrame(this.#headerBytes, 0);
         }
@@ -130,7 +137,7 @@ export class FrameParser {
           const taken = Math.min(this.#left - this.#held, end - at);
           this.#keepPart(chunk, at, taken);
           at += taken;
-          if (this.#held < this.#left) return;
+          if (this.#held < this.#left) return at;
           const payload = this.#partial;
           this.#partial = empty;
           this.#held = 0;
@@ -138,10 +145,11 @@ export class FrameParser {
           this.#endFrame(payload, 0, this.#left);
         }
       } else {
-        if (at === end && this.#left > 0) return;
+        if (at === end && this.#left > 0) return at;
         at = this.#takeData(chunk, at, end);
       }
     }
+    return at;
   }
 
   /** Grows with what has come: a frame that only announces its length costs nothing. */

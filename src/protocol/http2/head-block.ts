@@ -34,7 +34,8 @@ export class HeadBlock implements FieldSink {
   #protocol = "";
   #host = "";
   #cookieAt = -1;
-  #size = 0;
+  /** Of the list as it will be stored (RFC 9113 6.5.2). */
+  size = 0;
   #fields = 0;
   #regularSeen = false;
   readonly #maxSize: number;
@@ -59,15 +60,15 @@ export class HeadBlock implements FieldSink {
     this.#protocol = "";
     this.#host = "";
     this.#cookieAt = -1;
-    this.#size = 0;
+    this.size = 0;
     this.#fields = 0;
     this.#regularSeen = false;
   }
 
   field(name: string, value: string, kind: number): void {
-    this.#size += name.length + value.length + ENTRY_OVERHEAD;
+    this.size += name.length + value.length + ENTRY_OVERHEAD;
     this.#fields += 1;
-    if (this.#size > this.#maxSize || this.#fields > this.#maxFields) {
+    if (this.size > this.#maxSize || this.#fields > this.#maxFields) {
       this.tooLarge = true;
       return;
     }

@@ -45,6 +45,12 @@ export interface Http2Limits {
    * Default 1000: an honest peer opens no stream beyond its 200 before it has read how others ended.
    */
   readonly queuedControlFrames: number;
+  /**
+   * Header lists, as they will be stored, of the requests that one connection may begin before all others have had a turn.
+   * Default 64 KiB: a hundred ordinary requests, which are cheaper together, or one of the largest. Of 200 of those on
+   * each of twenty connections others wait for a part.
+   */
+  readonly headBytesPerTurn: number;
   /** Header list as it will be stored: name + value + 32 per field (RFC 9113 6.5.2). Default 64 KiB. */
   readonly headerListSize: number;
   /** Fields of one list, cookie crumbs included (CVE-2026-49975). Default 256: twice what servers allow. */
@@ -82,6 +88,7 @@ export const defaultLimits: Http2Limits = {
   ignoredFrames: 1_000,
   ignoredFramesPerSecond: 100,
   queuedControlFrames: 1_000,
+  headBytesPerTurn: 64 * 1024,
   headerListSize: 64 * 1024,
   headerFields: 256,
   headerBlockSize: 128 * 1024,

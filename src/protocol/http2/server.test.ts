@@ -351,6 +351,36 @@ test("more streams than allowed are refused, and a place is free again when one 
   assert.equal(requests.length, 3);
 });
 
+test("a burst of requests is begun in turns, in order, and the peer's end waits behind it", () => {
+  const limits = { headBytesPerTurn: 10_000 };
+  const { host, engine, requests } = serve({ limits }, answerAtOnce);
+  const ids = Array.from({ length: 100 }, (_, n) => 2 * n + 1);
+  const bodies = ids.flatMap((id) => [headers(id, post, false), data(id, "body", true)]);
+  engine.receive(Buffer.concat(bodies));
+  engine.receiveEnd();
+  assert.ok(requests.length > 40 && requests.length < 60, `${requests.length} in the first turn`);
+  assert.equal(host.finished, false);
+  host.showRest(engine);
+  assert.equal(host.turns, 1);
+  assert.equal(engine.stats.deferrals, 1);
+  assert.deepEqual(
+    requests.map(({ recorder }) => recorder.body),
+    ids.map(() => "body"),
+  );
+  assert.ok(host.finished, "with the last answer the connection is over");
+});
+
+test("requests with large heads fill a turn sooner", () => {
+  const { host, engine, requests } = serve({}, answerAtOnce);
+  const large: Field[] = [...get, ["x", "y".repeat(16_000)]];
+  const ids = Array.from({ length: 20 }, (_, n) => 2 * n + 1);
+  engine.receive(Buffer.concat(ids.map((id) => headers(id, large, true))));
+  assert.equal(requests.length, 5);
+  host.showRest(engine);
+  assert.equal(requests.length, 20);
+  assert.equal(host.turns, 3);
+});
+
 test("a reset by the peer reaches the owner once, and nothing is written after it", () => {
   const { requests, sends, host, engine } = serve();
   sends(headers(1, post), reset(1, CANCEL));

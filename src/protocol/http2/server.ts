@@ -102,6 +102,7 @@ class ServerSide implements Http2Server, Role {
 
   onUnknownHeaders(streamId: number, end: boolean, selfDependent: boolean): void {
     const connection = this.#connection;
+    connection.countRequest();
     if ((streamId & 1) === 0) {
       return connection.onBroken(PROTOCOL_ERROR, "client opened an even stream");
     }

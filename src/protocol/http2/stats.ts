@@ -10,6 +10,8 @@ export interface Http2Stats {
   headersTooLarge: number;
   malformed: number;
   goawaysReceived: number;
+  /** How often the rest of what came had to wait, since a connection had begun enough requests in its turn. */
+  deferrals: number;
   /** Connections that we ended: for a broken rule, or for a limit of limits.ts, by its name. */
   connectionErrors: number;
   readonly floods: Record<string, number>;
@@ -24,6 +26,7 @@ export function createHttp2Stats(): Http2Stats {
     headersTooLarge: 0,
     malformed: 0,
     goawaysReceived: 0,
+    deferrals: 0,
     connectionErrors: 0,
     floods: {},
   };

@@ -32,6 +32,8 @@ export class TunnelWire implements EngineHost, Flushable, MessageReader<RequestH
   #paused = false;
   /** Received while reading was paused, and not granted back. */
   #held = 0;
+  /** What the engine has not taken yet. */
+  #rest: Buffer | undefined;
   /** Given to the tunnel, and not yet credited. */
   #inFlight = 0;
   #finishing = false;
@@ -86,6 +88,7 @@ export class TunnelWire implements EngineHost, Flushable, MessageReader<RequestH
   flush(): void {
     this.#queued = false;
     if (this.#over) return;
+    this.#readRest();
     if (this.out.length > 0) {
       const { buffer } = this.out;
       const bytes = this.out.take();
@@ -103,6 +106,24 @@ export class TunnelWire implements EngineHost, Flushable, MessageReader<RequestH
 
   resumeReading(): void {
     this.#paused = false;
+    this.#grantHeld();
+  }
+
+  readAgain(rest: Buffer): void {
+    this.#rest = Buffer.from(rest);
+    this.wantFlush();
+  }
+
+  #readRest(): void {
+    const rest = this.#rest;
+    if (rest === undefined) return;
+    this.#rest = undefined;
+    this.#engine?.receive(rest);
+    this.#grantHeld();
+  }
+
+  #grantHeld(): void {
+    if (this.#paused || this.#rest !== undefined) return;
     if (this.#held > 0) this.#down.grant(this.#held);
     this.#held = 0;
   }
@@ -121,11 +142,13 @@ export class TunnelWire implements EngineHost, Flushable, MessageReader<RequestH
     if (this.#engine === undefined) {
       this.#early = Buffer.concat([this.#early, chunk]);
       this.#choose(false);
+    } else if (this.#rest !== undefined) {
+      this.#rest = Buffer.concat([this.#rest, chunk]);
     } else {
       this.#engine.receive(chunk);
     }
-    if (this.#paused) this.#held += chunk.length;
-    else this.#down.grant(chunk.length);
+    this.#held += chunk.length;
+    this.#grantHeld();
   }
 
   #choose(ended: boolean): void {

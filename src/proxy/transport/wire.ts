@@ -81,6 +81,8 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
   /** Reading stopped until the next turn; what the engine wants is `#paused`. */
   #yielded = false;
   #paused = false;
+  /** What the engine has not taken yet; it comes before all that is received meanwhile. */
+  #rest: Buffer | undefined;
   #cause: Reset | undefined;
 
   constructor(context: WireContext, options: WireOptions, createEngine: (host: EngineHost) => E) {
@@ -126,7 +128,8 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
     this.#queued = false;
     this.#busy = 0;
     if (this.#gone) return;
-    if (this.#yielded) this.#readOn();
+    if (this.#rest !== undefined) this.#readRest(this.#rest);
+    if (this.#yielded && this.#rest === undefined) this.#readOn();
     if (this.#writing) return;
     if (this.out.length > 0) this.#send();
     if (this.#owesFlushed) {
@@ -177,6 +180,16 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
   resumeReading(): void {
     this.#paused = false;
     if (!this.#gone && !this.#yielded) this.socket.resume();
+  }
+
+  readAgain(rest: Buffer): void {
+    this.#rest = Buffer.from(rest);
+    this.wantFlush();
+  }
+
+  #readRest(rest: Buffer): void {
+    this.#rest = undefined;
+    if (!this.socket.destroyed) this.engine.receive(rest);
   }
 
   #yieldReading(): void {
@@ -235,6 +248,11 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
   receive(chunk: Buffer): void {
     // A TLS session may hold more when what it gave first has ended the connection.
     if (this.#gone || this.socket.destroyed) return;
+    if (this.#rest !== undefined) {
+      this.#rest = Buffer.concat([this.#rest, chunk]);
+      if (!this.#yielded) this.#yieldReading();
+      return;
+    }
     if (chunk.length < timedBytes) {
       this.engine.receive(chunk);
       return;

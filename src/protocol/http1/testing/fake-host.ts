@@ -51,6 +51,11 @@ export class FakeHost implements EngineHost {
     this.paused = false;
   }
 
+  /** Only HTTP/2 asks for it. */
+  readAgain(): void {
+    throw new Error("an engine of HTTP/1 takes all at once");
+  }
+
   finish(): void {
     this.finished = true;
   }

@@ -21,11 +21,28 @@ export class MemoryHost implements EngineHost {
   finished = false;
   closeReset: Reset | undefined = undefined;
   closed = false;
+  /** In which a rest was shown again. */
+  turns = 0;
   readonly #reader = new FrameReader();
+  #rest: Buffer | undefined;
 
   wantFlush(): void {}
   pauseReading(): void {}
   resumeReading(): void {}
+
+  readAgain(rest: Buffer): void {
+    this.#rest = Buffer.from(rest);
+  }
+
+  /** What a transport does in its next turns. */
+  showRest(engine: Engine): void {
+    while (this.#rest !== undefined) {
+      const rest = this.#rest;
+      this.#rest = undefined;
+      this.turns += 1;
+      engine.receive(rest);
+    }
+  }
 
   finish(): void {
     this.finished = true;
@@ -124,7 +141,10 @@ export function serve(
     options,
   );
   const sends = (...parts: Buffer[]): Seen[] => {
-    for (const part of parts) engine.receive(part);
+    for (const part of parts) {
+      engine.receive(part);
+      host.showRest(engine);
+    }
     return host.frames(engine);
   };
   sends(Buffer.from(CLIENT_PREFACE, "latin1"), settings());
