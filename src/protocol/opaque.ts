@@ -14,6 +14,7 @@ import type {
   Reset,
   ResponseHead,
 } from "./exchange.ts";
+import { ReadingGate } from "./reading-gate.ts";
 
 /** Bytes that may be on their way through us in one direction of one connection: fills a fast local pipe. */
 const windowBytes = 256 * 1024;
@@ -50,7 +51,7 @@ class OpaquePipe implements Engine, MessageWriter<ResponseHead> {
   readonly host: EngineHost;
   /** Bytes received and not yet granted back. */
   #outstanding = 0;
-  #paused = false;
+  readonly #gate: ReadingGate;
   #unflushed = 0;
   #received = false;
   #sent = false;
@@ -58,6 +59,7 @@ class OpaquePipe implements Engine, MessageWriter<ResponseHead> {
 
   constructor(host: EngineHost) {
     this.host = host;
+    this.#gate = new ReadingGate(host, windowBytes);
   }
 
   get active(): number {
@@ -68,10 +70,7 @@ class OpaquePipe implements Engine, MessageWriter<ResponseHead> {
     if (this.#over) return;
     this.#outstanding += chunk.length;
     this.reader?.onData(chunk, false);
-    if (this.#outstanding >= windowBytes && !this.#paused) {
-      this.#paused = true;
-      this.host.pauseReading();
-    }
+    this.#gate.update(this.#outstanding);
   }
 
   receiveEnd(): void {
@@ -113,9 +112,7 @@ class OpaquePipe implements Engine, MessageWriter<ResponseHead> {
 
   grant(bytes: number): void {
     this.#outstanding -= bytes;
-    if (!this.#paused || this.#outstanding > windowBytes / 2) return;
-    this.#paused = false;
-    this.host.resumeReading();
+    this.#gate.update(this.#outstanding);
   }
 
   flushed(): void {

@@ -114,15 +114,7 @@ describe("policies in a cluster", () => {
     await apply(namespace, policy("AuthorizationPolicy", "deny", { action: "Deny", rules }));
     const cut = await seen(4);
     assert.deepEqual(cut, ["http 200 same", "http 403 same", "tcp cut", "tcp open"]);
-    const conditions = await eventually("conditions", async () => {
-      const { status } = await getObject(namespace, "authorizationpolicy", "deny");
-      const all = (status?.["conditions"] ?? []) as { type: string; status: string }[];
-      return all.length === 2 && all;
-    });
-    assert.deepEqual(conditions.map(({ type, status }) => `${type} ${status}`).sort(), [
-      "Accepted True",
-      "Effective True",
-    ]);
+    await becomes(namespace, "deny", ["Accepted True Accepted", "Effective True Effective"]);
 
     await kubectl(["delete", "authorizationpolicy", "deny", "-n", namespace]);
     const freed = await eventually("traffic that flows", async () => {
@@ -130,6 +122,15 @@ describe("policies in a cluster", () => {
       return lines.filter((line) => line === "tcp open").length === 2 && lines;
     });
     assert.equal(freed.filter((line) => line === "http 200 same").length, 2);
+  });
+
+  test("a policy about a caller that is not there says so, until it is", async (context) => {
+    const { namespace } = await deployServer(context, "kube-caller");
+    const rules = [{ from: { serviceAccounts: ["late"] } }];
+    await apply(namespace, policy("AuthorizationPolicy", "about", { action: "Deny", rules }));
+    await becomes(namespace, "about", ["Accepted True Accepted", "Effective False NoCaller"]);
+    await kubectl(["create", "serviceaccount", "late", "-n", namespace]);
+    await becomes(namespace, "about", ["Accepted True Accepted", "Effective True Effective"]);
   });
 
   test("the API server refuses a policy that is wrong, and says why", async (context) => {
@@ -159,6 +160,25 @@ async function deployServer(
   const ports = { http: 8080, tcp: 7000 };
   await deployApps(namespace, { name: "server", containers: [serverContainer], ports });
   return { namespace, host: `server.${namespace}` };
+}
+
+/** Control has written these conditions, as `TYPE STATUS REASON`. */
+async function becomes(
+  namespace: string,
+  name: string,
+  expected: readonly string[],
+): Promise<void> {
+  await eventually(
+    expected.join(", "),
+    async () => {
+      const { status } = await getObject(namespace, "authorizationpolicy", name);
+      const all = (status?.["conditions"] ?? []) as Record<string, string>[];
+      const told = all.map(({ type, status, reason }) => `${type} ${status} ${reason}`).sort();
+      return told.join() === expected.join();
+    },
+    // Whoever comes or goes has policies looked at after ten seconds.
+    30_000,
+  );
 }
 
 function policy(kind: string, name: string, spec: object): object {

@@ -16,12 +16,12 @@ import type {
   Reset,
   ResponseHead,
 } from "../exchange.ts";
+import { ReadingGate } from "../reading-gate.ts";
 import { BodyReader } from "./body-reader.ts";
 import { ClientExchange, type ClientSide } from "./client-exchange.ts";
 import { needMore, refused } from "./fault.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { defaultHttp1Limits, type Http1Limits } from "./limits.ts";
-import { ReadingGate } from "./reading-gate.ts";
 import { RequestWriter } from "./request-writer.ts";
 import {
   answeredEarly,

@@ -6,11 +6,11 @@
  *   any ── bad input, last response ──> over      what still comes is dropped
  */
 import type { Engine, EngineHost, RequestAcceptor, RequestHead, Reset } from "../exchange.ts";
+import { ReadingGate } from "../reading-gate.ts";
 import { BodyReader } from "./body-reader.ts";
 import { type Fault, needMore, refused } from "./fault.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { defaultHttp1Limits, type Http1Limits } from "./limits.ts";
-import { ReadingGate } from "./reading-gate.ts";
 import { RequestHeadReader } from "./request-head.ts";
 import { answeredEarly, brokenByPeer, leftByClient } from "./resets.ts";
 import { ResponseWriter } from "./response-writer.ts";

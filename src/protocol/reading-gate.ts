@@ -1,5 +1,5 @@
 /** Byte gear. Stops the reading of a connection whose owner is behind, and lets it go on when half a window is free. */
-import type { EngineHost } from "../exchange.ts";
+import type { EngineHost } from "./exchange.ts";
 
 export class ReadingGate {
   readonly #host: EngineHost;
@@ -13,10 +13,10 @@ export class ReadingGate {
 
   /** `ungranted` bytes wait for the owner; `blocked` when nothing could be done with more of them. */
   update(ungranted: number, blocked = false): void {
-    if (!this.#paused && (blocked || ungranted > this.#window)) {
+    if (!this.#paused && (blocked || ungranted >= this.#window)) {
       this.#paused = true;
       this.#host.pauseReading();
-    } else if (!blocked && ungranted < this.#window / 2) this.open();
+    } else if (!blocked && ungranted <= this.#window / 2) this.open();
   }
 
   open(): void {
