@@ -41,7 +41,7 @@ export interface Results {
  * ever compared within one run.
  */
 export function mergeResults(runs: readonly Results[]): Results {
-  const [first, ...others] = runs;
+  const [first, ...others] = runs.map(withoutMissing);
   if (first === undefined) throw new Error("no results to publish");
   return others.reduce((merged, run) => {
     const added = run.scenarios.filter(
@@ -71,4 +71,10 @@ export function summaryOf(
       .filter((one) => one.scenario === scenario && one.peer === peer)
       .flatMap((one) => one.sample?.[metric] ?? []),
   );
+}
+
+/** A run that was cut short names scenarios that it did not come to. */
+function withoutMissing(run: Results): Results {
+  const measured = new Set(run.measurements.map(({ scenario }) => scenario));
+  return { ...run, scenarios: run.scenarios.filter(({ name }) => measured.has(name)) };
 }

@@ -104,6 +104,17 @@ test("published runs are joined by scenarios, and none is joined out of two runs
   assert.equal(summaryOf(merged, "idle", "remora", "memoryMax")?.median, 14);
 });
 
+test("a scenario that a run names and did not come to is taken from the next", () => {
+  const full = withFigures("idle", "memoryMax", { remora: 14 });
+  const cut = { ...full, measurements: [] };
+  const merged = mergeResults([cut, full]);
+  assert.deepEqual(merged.measurements, full.measurements);
+  assert.deepEqual(
+    merged.scenarios.map(({ name }) => name),
+    ["idle"],
+  );
+});
+
 test("the chart is an SVG with a bar for every peer, and there is none without figures", () => {
   const svg = drawChart(someResults());
   assert.match(svg, /^<svg /);
