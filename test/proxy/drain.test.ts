@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
-import { connect } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import {
@@ -109,6 +109,47 @@ test("rolling from one endpoint to another under load loses no request", async (
   agent.destroy();
   await stop();
 });
+
+for (const tunnel of ["mesh", "none"] as const) {
+  test(`an application that closes all its idle connections costs no request, reached by ${tunnel}`, async (context) => {
+    const idle = 4;
+    let old = new Set<Socket>();
+    let closing = false;
+    const waiting = new Set<Socket>();
+    const answer = (socket: Socket): void =>
+      void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    const app = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.on("data", () => {
+        if (old.has(socket)) socket.end();
+        else if (closing) answer(socket);
+        else waiting.add(socket);
+        if (waiting.size < idle) return;
+        for (const each of waiting) answer(each);
+        old = new Set(waiting);
+        waiting.clear();
+      });
+    });
+    const { client, servers, stop } = await scene(["127.0.0.13"], () => {});
+    app.listen(8_081, "127.0.0.13");
+    await once(app, "listening");
+    context.after(async () => {
+      await stop();
+      app.close();
+    });
+    const endpoint = { ...meshEndpoint(servers[0] as TestPod, 8_081), tunnel };
+    client.destinations.set("10.96.0.1:80", serviceOf([endpoint], "http1"));
+    const ask = async (): Promise<string> => {
+      const response = await get(false);
+      return `${response.statusCode} ${await text(response)}`;
+    };
+    const first = await Promise.all(Array.from({ length: idle }, ask));
+    assert.deepEqual(new Set(first), new Set(["200 ok"]));
+    assert.equal(old.size, idle);
+    closing = true;
+    assert.equal(await ask(), "200 ok");
+  });
+}
 
 test("a client's own drain closes idle connections and tells busy ones that it goes", async () => {
   const { client, stop } = await scene(["127.0.0.13"], (_request, response) => response.end("ok"));

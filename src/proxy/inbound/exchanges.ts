@@ -253,7 +253,9 @@ export class InboundExchanges implements RelayOwner {
 
   #send(relay: Relay, target: Target): void {
     const pool = this.#context.upstreams.pool(this.endpoint(target.port), target.protocol);
-    const opener = target.protocol === "opaque" ? undefined : pool.ready();
+    // Whoever closes one idle connection without an answer has closed the others too.
+    const isFresh = target.protocol === "opaque" || relay.attempts > 0;
+    const opener = isFresh ? undefined : pool.ready();
     if (opener !== undefined) relay.connect(opener);
     else {
       pool

@@ -116,7 +116,8 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     load.pending += 1;
     const protocol = this.#address(relay.head, load.endpoint);
     const pool = this.#options.upstreams.pool(load.endpoint, protocol);
-    const opener = pool.ready();
+    // Whoever closes one idle connection without an answer has closed the others too.
+    const opener = relay.attempts > 0 ? undefined : pool.ready();
     if (opener !== undefined) {
       relay.connect(opener);
       return;
