@@ -110,8 +110,17 @@ test("rolling from one endpoint to another under load loses no request", async (
   await stop();
 });
 
-for (const tunnel of ["mesh", "none"] as const) {
-  test(`an application that closes all its idle connections costs no request, reached by ${tunnel}`, async (context) => {
+/** A server that has read what came closes with FIN, one that has not with RST. */
+const closings: readonly (readonly [string, (socket: Socket) => void])[] = [
+  ["closes", (socket) => void socket.end()],
+  ["resets", (socket) => void socket.resetAndDestroy()],
+];
+const ways = closings.flatMap((each) =>
+  (["mesh", "none"] as const).map((tunnel) => [...each, tunnel] as const),
+);
+
+for (const [how, close, tunnel] of ways) {
+  test(`an application that ${how} all its idle connections costs no request, reached by ${tunnel}`, async (context) => {
     const idle = 4;
     let old = new Set<Socket>();
     let closing = false;
@@ -121,7 +130,7 @@ for (const tunnel of ["mesh", "none"] as const) {
     const app = createServer((socket) => {
       socket.on("error", () => {});
       socket.on("data", () => {
-        if (old.has(socket)) socket.end();
+        if (old.has(socket)) close(socket);
         else if (closing) answer(socket);
         else waiting.add(socket);
         if (waiting.size < idle) return;

@@ -171,9 +171,8 @@ export class Relay implements MessageReader<ResponseHead> {
 
   #mayRetry(reset: Reset): boolean {
     if (this.#responseStarted || !this.bodiless) return false;
-    return (
-      reset.unprocessed || (reset.code === "upstream_closed" && idempotent.has(this.head.method))
-    );
+    const unanswered = reset.unanswered === true || reset.code === "upstream_closed";
+    return reset.unprocessed || (unanswered && idempotent.has(this.head.method));
   }
 
   #fail(fault: Fault, reset: Reset, headers: HeaderList = []): void {

@@ -44,8 +44,11 @@ export interface Target {
   readonly protocol: AppProtocol;
 }
 
-/** One fresh connection after a stale one; the application itself is the only endpoint. */
-const maxAttempts = 2;
+/**
+ * A stale connection; a fresh one, which an application that stops in this moment may still have accepted; then it is refused,
+ * and the peer may try another pod.
+ */
+const maxAttempts = 3;
 
 /** Ports that one peer may make us remember; an application has a handful. */
 const maxPorts = 64;
