@@ -32,10 +32,7 @@ const cpuAsymmetry = 20;
 const cpuNoiseMillis = 300;
 /** Others may wait for twice the work that clients which behave cause at the same cost. */
 const workRatio = 2;
-/**
- * A burst of four thousand requests at once, such as clients that behave may send as well, and two collections of the whole
- * heap: both may fall into one of the two measurements and not into the other.
- */
+/** Two collections of the whole heap, which may fall into one of the two measurements and not into the other. */
 const workNoiseMillis = 200;
 const recoveryMillis = 5_000;
 

@@ -49,7 +49,7 @@ export function writePolicyStatus(
   const life = { closed: false };
 
   const work = async (): Promise<void> => {
-    if (working) return;
+    if (working || life.closed || !leading.current()) return;
     working = true;
     const among = surroundings();
     for (const item of waiting) {

@@ -20,7 +20,7 @@ export interface PolicyProblem {
 
 /** What a policy is among. */
 export interface PolicySurroundings {
-  readonly pods: Iterable<Pod>;
+  readonly pods: readonly Pod[];
   readonly services: readonly Service[];
   readonly rootNamespace: string;
   /** Undefined where it is not known who there is. */
@@ -40,7 +40,7 @@ export function checkPolicy(
   });
   if (problems.length > 0 || surroundings === undefined) return problems;
   const { pods, rootNamespace, callers } = surroundings;
-  const reached = Array.from(pods).filter((pod) => policyReaches(policy, pod, rootNamespace));
+  const reached = pods.filter((pod) => policyReaches(policy, pod, rootNamespace));
   if (reached.length === 0) return [findsNothing(policy)];
   if (policy.kind === "MeshPolicy") return [];
   const strangers = callers === undefined ? [] : checkCallers(policy, callers);
