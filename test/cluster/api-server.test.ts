@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { findGo, noGo } from "../support/go-judge.ts";
 import { type ApiServer, startApiServer } from "./api-server.ts";
-import { buildLoneApiServer } from "./programs.ts";
+import { kubernetesVersion } from "./programs.ts";
 
 describe("the API server of tests", { skip: findGo() === undefined ? noGo : false }, () => {
   let server: ApiServer;
@@ -17,7 +17,7 @@ describe("the API server of tests", { skip: findGo() === undefined ? noGo : fals
     const { serverVersion } = JSON.parse(
       await server.kubectl(["version", "--output=json"]),
     ) as Record<string, { gitVersion: string }>;
-    assert.equal(serverVersion?.gitVersion, (await buildLoneApiServer()).version);
+    assert.equal(serverVersion?.gitVersion, kubernetesVersion());
   });
 
   test("keeps its objects and its address over a restart", async () => {

@@ -12,7 +12,7 @@ import { type CertificateWish, createAuthority, createTokenKey } from "./certifi
 import { apiServerCommand, etcdCommand } from "./control-plane-commands.ts";
 import { startDaemon } from "./daemon.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
-import { buildEtcd, buildKubernetes, buildLoneApiServer } from "./programs.ts";
+import { buildEtcd, buildKubectl, buildKubernetes } from "./programs.ts";
 import { awaitReady } from "./readiness.ts";
 
 const run = promisify(execFile);
@@ -44,8 +44,8 @@ export interface ApiServerOptions {
 /** Several may run at once; each has a folder, ports and an authority of its own. */
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   const etcdProgram = await buildEtcd();
-  const { program } = await buildLoneApiServer();
-  const [kubectl = ""] = await buildKubernetes("kubectl");
+  const [program = ""] = await buildKubernetes("kube-apiserver");
+  const kubectl = await buildKubectl();
   const folder = mkdtempSync(join(tmpdir(), "remora-api-server-"));
   try {
     return await startIn(folder, { etcdProgram, program, kubectl }, options);

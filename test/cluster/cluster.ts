@@ -19,7 +19,7 @@ import {
   type Sandbox,
   sandboxLives,
 } from "./node/sandbox.ts";
-import { buildClusterPrograms, buildKubernetes } from "./programs.ts";
+import { buildClusterPrograms, buildKubectl } from "./programs.ts";
 
 const run = promisify(execFile);
 
@@ -147,7 +147,7 @@ async function runKubectl(
   args: readonly string[],
   input?: string,
 ): Promise<string> {
-  const [kubectl = ""] = await buildKubernetes("kubectl");
+  const kubectl = await buildKubectl();
   const source = input === undefined ? [] : ["-f", "-"];
   const options = { maxBuffer: 64 * 1024 * 1024 };
   const running = run(kubectl, ["--kubeconfig", kubeconfig, ...args, ...source], options);

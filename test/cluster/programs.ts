@@ -8,28 +8,37 @@ export type KubernetesProgram =
   | "kube-controller-manager"
   | "kube-scheduler"
   | "kubelet"
-  | "kube-proxy"
-  | "kubectl";
+  | "kube-proxy";
 
 const newest = join(import.meta.dirname, "kubernetes");
-/** The first version that the mesh promises to work with; of it there is the API server alone. */
+/** The first version that the mesh promises to work with. */
 const oldest = join(import.meta.dirname, "kubernetes-oldest");
+const chosen = process.env["REMORA_KUBERNETES"] === "oldest" ? oldest : newest;
+
+/** Of the programs that `buildKubernetes` gives, as in `v1.36.3`; `REMORA_KUBERNETES=oldest` chooses the oldest. */
+export function kubernetesVersion(): string {
+  return versionOf(chosen)[0];
+}
+
+/** How kube-proxy of that version carries Services; nftables is there by default from 1.31 on. */
+export function kubeProxyMode(): "iptables" | "nftables" {
+  return Number(versionOf(chosen)[2]) < 31 ? "iptables" : "nftables";
+}
 
 /** Gives the paths of `names` in the order asked for. */
 export function buildKubernetes(...names: KubernetesProgram[]): Promise<readonly string[]> {
-  return buildFrom(newest, names);
+  return buildFrom(chosen, names);
 }
 
-/** The API server of tests without a cluster, and its version; `REMORA_KUBERNETES=oldest` asks for the oldest one. */
-export async function buildLoneApiServer(): Promise<{ program: string; version: string }> {
-  const module = process.env["REMORA_KUBERNETES"] === "oldest" ? oldest : newest;
-  const [program = ""] = await buildFrom(module, ["kube-apiserver"]);
-  return { program, version: versionOf(module)[0] };
+/** The tests' own tool, and not what they judge: the newest beside every cluster. */
+export async function buildKubectl(): Promise<string> {
+  const [kubectl = ""] = await buildFrom(newest, ["kubectl"]);
+  return kubectl;
 }
 
 async function buildFrom(
   module: string,
-  names: readonly KubernetesProgram[],
+  names: readonly (KubernetesProgram | "kubectl")[],
 ): Promise<readonly string[]> {
   const packages = names.map((name) => `k8s.io/kubernetes/cmd/${name}`);
   const folder = await buildGoJudge(module, packages, { ldflags: versionFlags(module), say });
@@ -48,13 +57,13 @@ export async function buildCoreDns(): Promise<string> {
   return join(await buildGoJudge(module, ["github.com/coredns/coredns"], options), "coredns");
 }
 
-export type ClusterPrograms = Readonly<Record<KubernetesProgram | "etcd", string>>;
+export type ClusterPrograms = Readonly<Record<KubernetesProgram | "kubectl" | "etcd", string>>;
 
 /** All of them, in the order in which somebody may already wait for one. */
 export async function buildClusterPrograms(): Promise<ClusterPrograms> {
   const etcd = await buildEtcd();
   const [apiServer = ""] = await buildKubernetes("kube-apiserver");
-  const [kubectl = ""] = await buildKubernetes("kubectl");
+  const kubectl = await buildKubectl();
   const [manager = "", scheduler = "", kubelet = "", proxy = ""] = await buildKubernetes(
     "kube-controller-manager",
     "kube-scheduler",

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { type Cluster, listClusters, openCluster, removeCluster, startCluster } from "./cluster.ts";
 import { imageSettings, loadProjectImages } from "./image/load-images.ts";
 import { whyNoCluster } from "./node/required-programs.ts";
-import { buildKubernetes } from "./programs.ts";
+import { buildKubectl } from "./programs.ts";
 
 const usage = `A real single-node Kubernetes in namespaces of its own, without Docker and without a registry.
 
@@ -110,7 +110,7 @@ function status(): number {
 
 async function kubectl(args: readonly string[]): Promise<number> {
   const { kubeconfig } = running();
-  const [program = ""] = await buildKubernetes("kubectl");
+  const program = await buildKubectl();
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   return spawnSync(program, args, { stdio: "inherit", env }).status ?? 1;
 }

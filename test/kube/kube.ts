@@ -4,11 +4,11 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { promisify } from "node:util";
 import { type Cluster, openCluster } from "../cluster/cluster.ts";
-import { buildKubernetes } from "../cluster/programs.ts";
+import { buildKubectl } from "../cluster/programs.ts";
 import { eventually } from "../control/eventually.ts";
 
 const run = promisify(execFile);
-const [program = ""] = await buildKubernetes("kubectl");
+const program = await buildKubectl();
 
 /** The image of the mesh, which also holds Node for whatever a test's pods do. */
 export const image: string = required("REMORA_IMAGE");

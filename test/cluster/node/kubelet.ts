@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { CertificateFiles } from "../certificates.ts";
+import { kubeProxyMode } from "../programs.ts";
 import { containerdSocket, podRange } from "./containerd.ts";
 
 export const nodeName = "node";
@@ -73,7 +74,7 @@ export function kubeProxyCommand(program: string, kubeconfig: string): string[] 
   return [
     program,
     `--kubeconfig=${kubeconfig}`,
-    "--proxy-mode=nftables",
+    `--proxy-mode=${kubeProxyMode()}`,
     `--hostname-override=${nodeName}`,
     `--cluster-cidr=${podRange}`,
     // Limits of the whole machine, which a network namespace may not set.

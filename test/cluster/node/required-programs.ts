@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { findGo, noGo } from "../../support/go-judge.ts";
+import { kubeProxyMode } from "../programs.ts";
 import { systemPath } from "./sandbox.ts";
 
 const packages: Readonly<Record<string, string>> = {
@@ -18,6 +19,7 @@ const packages: Readonly<Record<string, string>> = {
   openssl: "openssl",
   tar: "tar",
   ldd: "libc-bin",
+  ...(kubeProxyMode() === "iptables" ? { iptables: "iptables" } : {}),
 };
 
 /** Why a cluster cannot run on this machine, with what to do about it; undefined when it can. */
