@@ -4,7 +4,15 @@
  * since the code is compiled by the one that will use it; the Dockerfile fills its build stage's own root.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { imageFolder, sidecarNodeFlags } from "../src/core/node-runtime.ts";
 
@@ -35,15 +43,17 @@ cpSync(join(project, "LICENSE"), join(programs, "LICENSE"));
 // Without it Node takes each program for CommonJS first, and compiles it twice.
 writeFileSync(join(programs, "package.json"), '{ "type": "module" }\n');
 chmodSync(cache, 0o777);
-for (const [name, user] of Object.entries(users)) compile(root, name, user);
+const said = Object.entries(users).map(([name, user]) => compile(root, name, user));
 makeReadable(programs);
 const kept = readdirSync(cache, { recursive: true, withFileTypes: true });
 const compiled = kept.filter((one) => one.isFile()).length;
 const wanted = Object.keys(users).length;
-if (compiled !== wanted) throw new Error(`compiled code of ${compiled} of ${wanted} programs`);
+if (compiled !== wanted) {
+  throw new Error(`compiled code of ${compiled} of ${wanted} programs:\n${said.join("")}`);
+}
 
 /** A program that is told nothing says so and ends; by then it is loaded, and Node keeps what it compiled. */
-function compile(root: string, name: string, user: number): void {
+function compile(root: string, name: string, user: number): string {
   const file = `${imageFolder}/${name}.js`;
   // V8 refuses code that was compiled under other flags of the language; heap sizes and permissions do not count.
   const flags = name === "proxy" ? sidecarNodeFlags : [];
@@ -52,12 +62,17 @@ function compile(root: string, name: string, user: number): void {
     PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
     NODE_COMPILE_CACHE: `${imageFolder}/cache`,
   };
-  const result = spawnSync("chroot", [`--userspec=${user}:${user}`, root, ...command], { env });
+  const result = spawnSync("chroot", [`--userspec=${user}:${user}`, root, ...command], {
+    env,
+    encoding: "utf8",
+  });
   if (result.error !== undefined) throw result.error;
+  return result.stderr;
 }
 
-/** By any user, and changed by none. */
+/** By any user, and changed by none: also not what a program's own user compiled. */
 function makeReadable(path: string): void {
+  chownSync(path, 0, 0);
   const folder = statSync(path).isDirectory();
   chmodSync(path, folder ? 0o755 : 0o644);
   if (folder) for (const name of readdirSync(path)) makeReadable(join(path, name));

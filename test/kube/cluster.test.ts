@@ -41,8 +41,14 @@ test("a pod reaches a Service by its name", async (context) => {
   );
   await awaitRollout(namespace, "deployment/web");
   const names = ["web", `web.${namespace}.svc.cluster.local`];
+  // kube-proxy hears of endpoints on its own, up to a second after the rollout is told to be complete.
   const ask = `(async () => { for (const name of ${JSON.stringify(names)})
-    console.log(await (await fetch("http://" + name + "/there")).text()) })()`;
+    for (let answer; answer === undefined;) {
+      answer = await fetch("http://" + name + "/there").catch((error) => {
+        if (error.cause?.code !== "ECONNREFUSED") throw error;
+      });
+      if (answer !== undefined) console.log(await answer.text());
+    } })()`;
   await apply(namespace, pod("client", { containers: [scriptContainer("client", ask)] }));
   assert.equal(await runToEnd(namespace, "client"), "hello /there\nhello /there\n");
 });

@@ -44,6 +44,8 @@ const ports: Readonly<Record<string, number>> = {
 
 /** These end with calls open. As any such server must, they wait until nobody is sent to them anymore. */
 const cuts: ReadonlySet<string> = new Set(["grpc-server", "tcp-server"]);
+/** The hook `sleep` is there from Kubernetes 1.30 on only. */
+const sleepFive = { exec: { command: ["node", "-e", "setTimeout(() => {}, 5000)"] } };
 
 /**
  * Starts servers and client in a namespace of their own; returns when the client asks. With `held` it also holds a
@@ -106,7 +108,7 @@ function deployServer(name: string): object[] {
   const container = sourceContainer(name, [`${name}.ts`], {
     env: [{ name: "UPSTREAM", value: "http://http1-server:8080/length/100" }],
     readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
-    ...(cuts.has(name) && { lifecycle: { preStop: { sleep: { seconds: 5 } } } }),
+    ...(cuts.has(name) && { lifecycle: { preStop: sleepFive } }),
   });
   const spec = {
     replicas: 2,
