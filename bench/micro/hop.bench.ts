@@ -21,6 +21,7 @@ import { MeshExchanges } from "../../src/proxy/inbound/mesh-exchanges.ts";
 import { OutboundHttp } from "../../src/proxy/outbound/http.ts";
 import { createDataPathFamilies } from "../../src/proxy/telemetry/families.ts";
 import { createMeters } from "../../src/proxy/telemetry/meter.ts";
+import { RecentFailures } from "../../src/proxy/telemetry/recent-failures.ts";
 import { createOverload } from "../../src/proxy/transport/overload.ts";
 import { createWireContext } from "../../src/proxy/transport/wire-context.ts";
 import type { Workload } from "../../src/proxy/workload.ts";
@@ -66,6 +67,7 @@ const workload: Workload = {
   tls: () => undefined,
   meters: createMeters(createDataPathFamilies()),
   accessLog: undefined,
+  failures: new RecentFailures(),
   inboundProtocols: new Map(),
   isOpaquePort: () => false,
 };

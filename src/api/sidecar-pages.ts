@@ -16,6 +16,30 @@ export interface CertificatesPage {
   readonly failures: number;
 }
 
+/** Of `/failures`: one kind of failure, with its first case as an example. */
+export interface FailureReport {
+  /** As in the errors of docs/errors.md. */
+  readonly error: string;
+  readonly direction: "inbound" | "outbound";
+  /** When a failure of the kind was seen first and last, ISO 8601. */
+  readonly first: string;
+  readonly last: string;
+  readonly count: number;
+  /** `namespace/name` of whom it was about; empty when it did not come so far. */
+  readonly service: string;
+  /** The identity on the other side, or empty. */
+  readonly peer: string;
+  /** The policy that denied it. */
+  readonly policy?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly client: string;
+  readonly upstream?: string | undefined;
+  readonly protocol?: string | undefined;
+  readonly method?: string | undefined;
+  readonly authority?: string | undefined;
+  readonly path?: string | undefined;
+}
+
 /** Of `/endpoints`: one destination that the pod has talked to. */
 export interface DestinationReport {
   readonly destination: string;

@@ -29,6 +29,7 @@ import { type Pages, servePages } from "./status/respond.ts";
 import { createScrape, privateMemoryBytes } from "./status/scrape.ts";
 import { createDataPathFamilies, listFamilies } from "./telemetry/families.ts";
 import { createMeters } from "./telemetry/meter.ts";
+import { RecentFailures } from "./telemetry/recent-failures.ts";
 import { anyHost, listenAtPath, listenTcp, loopbackHosts } from "./transport/listen.ts";
 import { createOverload, type Overload } from "./transport/overload.ts";
 import { Wire, type WireContext } from "./transport/wire.ts";
@@ -94,6 +95,7 @@ export async function startProxy(
     state,
     certificates: () => reportCertificates(credentials),
     endpoints: () => dataPath?.destinations() ?? [],
+    failures: () => workload.failures.list(),
     drain,
   });
 
@@ -201,6 +203,7 @@ function describeWorkload(
     tls: () => credentials.tls.current(),
     meters: createMeters(createDataPathFamilies()),
     accessLog: config.REMORA_ACCESS_LOG ? createEventLog(log, output, "access") : undefined,
+    failures: new RecentFailures(),
     inboundProtocols: config.REMORA_INBOUND_PROTOCOLS,
     isOpaquePort: (port) =>
       ranges.some(([first, last]: PortRange) => port >= first && port <= last),

@@ -6,6 +6,7 @@ import type { WorkloadTls } from "../credentials/credentials.ts";
 import type { AppProtocol, Discovery } from "./discovery/destination.ts";
 import type { AccessLog } from "./telemetry/access-log.ts";
 import type { Meters } from "./telemetry/meter.ts";
+import type { RecentFailures } from "./telemetry/recent-failures.ts";
 
 export interface Workload {
   readonly namespace: string;
@@ -19,6 +20,7 @@ export interface Workload {
   readonly meters: Meters;
   /** Undefined when access logging is off. */
   readonly accessLog: AccessLog | undefined;
+  readonly failures: RecentFailures;
   /** What the pod's own ports speak, as its spec declares it. */
   readonly inboundProtocols: ReadonlyMap<number, AppProtocol>;
   /** Destination ports whose bytes are never parsed. */

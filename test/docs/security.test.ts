@@ -9,6 +9,7 @@ import { defaultLimits } from "../../src/protocol/http2/limits.ts";
 import { resolveSettings } from "../../src/protocol/http2/settings.ts";
 import { maxCertificateBytes } from "../../src/protocol/x509/certificate-facts.ts";
 import { maxCsrCharacters } from "../../src/protocol/x509/csr-check.ts";
+import { failuresKept, failureTextLength } from "../../src/proxy/telemetry/recent-failures.ts";
 import { maxKeyUpdates } from "../../src/proxy/transport/key-updates.ts";
 import {
   backlog,
@@ -49,6 +50,7 @@ const chapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     turnReadTime,
   },
   "Load shed": { ...defaultOverloadLimits },
+  "Recent failures": { failuresKept, failureTextLength },
   Identity: { maxCertificateBytes, maxCsrCharacters, maxSeenLeaves, notBeforeSkew },
 };
 

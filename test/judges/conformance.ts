@@ -102,9 +102,9 @@ async function judgeFile(file: string): Promise<readonly Verdict[]> {
   events.on("test:fail", ({ name, details }) => {
     if (details.type === "suite") return;
     const why = details.error.message.split("\n", 1)[0] ?? "";
-    if (judge !== undefined && against !== undefined) {
-      found.push({ judge, against, passed: 0, of: 1, notPassed: [`${name}: ${why}`] });
-    } else process.stderr.write(`  failed: ${name}: ${why}\n`);
+    // A test that failed before it told a verdict would else be missed.
+    const whose = { judge: judge ?? file, against: against ?? "-" };
+    found.push({ ...whose, passed: 0, of: 1, notPassed: [`${name}: ${why}`] });
   });
   for await (const _event of events);
   if (found.length > 0) return found;

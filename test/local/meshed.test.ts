@@ -109,6 +109,22 @@ describe("pods with sidecars", needsPods(), () => {
     assert.match(await remora.succeed("ps"), /container server runs and is not ready: .*503/);
   });
 
+  test("what failed is told once for each kind, with how often and why", async () => {
+    for (const page of ["one", "two"]) {
+      const answer = await inClient("curl", "-sS", "-i", `http://server/${page}`);
+      assert.match(answer, /^proxy-status: remora; .*no_endpoint/im);
+    }
+    const text = await remora.succeed("proxy", "failures", "client");
+    assert.match(
+      text,
+      /^\d+s ago +2 +no_endpoint +outbound +meshed\/server .* GET server\/one +\S.*$/m,
+    );
+    const json = await remora.succeed("proxy", "failures", "client", "--output", "json");
+    const [newest] = JSON.parse(json) as readonly Readonly<Record<string, unknown>>[];
+    assert.equal(newest?.["error"], "no_endpoint");
+    assert.ok(String(newest["first"]) < String(newest["last"]));
+  });
+
   test("its certificate and roots are shown, without the key", async () => {
     const text = await remora.succeed("proxy", "certs", "client");
     assert.match(text, /^identity +spiffe:\/\/cluster\.local\/ns\/meshed\/sa\/default$/m);

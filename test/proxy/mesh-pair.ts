@@ -32,6 +32,7 @@ import {
   type DataPathFamilies,
 } from "../../src/proxy/telemetry/families.ts";
 import { createMeters } from "../../src/proxy/telemetry/meter.ts";
+import { RecentFailures } from "../../src/proxy/telemetry/recent-failures.ts";
 import { createWireContext, startTicking } from "../../src/proxy/transport/wire-context.ts";
 
 export const trustDomain = "cluster.local";
@@ -148,6 +149,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
       tls: () => tls.current(),
       meters: createMeters(families),
       accessLog: options.accessLog ?? ((entry) => void accessLog.push(entry)),
+      failures: new RecentFailures(),
       inboundProtocols: options.inboundProtocols ?? new Map(),
       isOpaquePort: () => false,
     },

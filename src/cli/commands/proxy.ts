@@ -1,9 +1,14 @@
-import type { CertificatesPage, DestinationReport } from "../../api/sidecar-pages.ts";
+import type {
+  CertificatesPage,
+  DestinationReport,
+  FailureReport,
+} from "../../api/sidecar-pages.ts";
 import { logLevels } from "../../core/log.ts";
 import { type Command, takePositionals, UsageError } from "../command.ts";
 import { formatJson, outputHelp, outputOption, readOutputOption } from "../output-option.ts";
 import { formatCertificates } from "../sidecar/format-certificates.ts";
 import { formatEndpoints } from "../sidecar/format-endpoints.ts";
+import { formatFailures } from "../sidecar/format-failures.ts";
 import { reachSidecar, sidecarHelp, sidecarOptions } from "../sidecar/reach-sidecar.ts";
 
 const where = "[-n NAMESPACE] [--kubeconfig FILE|--name MESH]";
@@ -64,6 +69,19 @@ const certsCommand = createPageCommand(
   (text) => formatCertificates(JSON.parse(text) as CertificatesPage, Date.now()),
 );
 
+const failuresCommand = createPageCommand(
+  {
+    name: "proxy failures",
+    path: "/failures",
+    summary: "tell what failed lately at a pod's sidecar, the newest first, and why",
+    examples: [
+      ["remora proxy failures deploy/web -n shop", "why did I get this 502?"],
+      ["remora proxy failures web-1 --output json", "with times, addresses and the whole detail"],
+    ],
+  },
+  (text) => formatFailures(JSON.parse(text) as readonly FailureReport[], Date.now()),
+);
+
 const logLevelCommand: Command = {
   name: "proxy log-level",
   summary: "change how much a pod's sidecar logs, until it restarts",
@@ -106,6 +124,7 @@ const drainCommand: Command = {
 export const proxyCommands: readonly Command[] = [
   configCommand,
   endpointsCommand,
+  failuresCommand,
   certsCommand,
   logLevelCommand,
   drainCommand,

@@ -12,10 +12,13 @@ export interface AdminOptions {
   readonly certificates: () => unknown;
   /** Destinations that it talked to, with the health and load of their endpoints. */
   readonly endpoints: () => unknown;
+  /** What failed lately, the newest first. */
+  readonly failures: () => unknown;
   readonly drain: () => void;
 }
 
-const usage = "GET /config, GET /state, GET /certs, GET /endpoints, PUT /log/LEVEL, POST /drain";
+const usage =
+  "GET /config, GET /state, GET /certs, GET /endpoints, GET /failures, PUT /log/LEVEL, POST /drain";
 
 export function adminPages(options: AdminOptions): Pages {
   return async (method, path) => {
@@ -23,6 +26,7 @@ export function adminPages(options: AdminOptions): Pages {
     if (path === "/state" && method === "GET") return jsonPage(options.state());
     if (path === "/certs" && method === "GET") return jsonPage(options.certificates());
     if (path === "/endpoints" && method === "GET") return jsonPage(options.endpoints());
+    if (path === "/failures" && method === "GET") return jsonPage(options.failures());
     if (path === "/drain" && method === "POST") {
       options.drain();
       return plainPage(202, "draining");

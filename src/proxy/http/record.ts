@@ -1,7 +1,7 @@
-/** The end of every exchange: counted once, logged once. */
+/** The end of every exchange: counted once, logged once, and kept for a while when it failed. */
 import { monotonicNow } from "../../core/monotonic.ts";
 import type { RequestHead } from "../../protocol/exchange.ts";
-import type { AccessLog } from "../telemetry/access-log.ts";
+import type { AccessEntry, AccessLog } from "../telemetry/access-log.ts";
 import type { Direction } from "../telemetry/families.ts";
 import { ConnectionMeters, type MeterLabels } from "../telemetry/meter.ts";
 import type { Workload } from "../workload.ts";
@@ -55,10 +55,10 @@ export class Recorder {
     } else {
       meter.recordRequest(status, grpcStatus, error, millis);
     }
-    if (this.#accessLog === undefined) return;
-    const { direction, client, service } = this.#client;
+    if (this.#accessLog === undefined && error === undefined) return;
+    const { direction, client, service, workload } = this.#client;
     const head = protocol === "tcp" ? undefined : relay.head;
-    this.#accessLog({
+    const entry: AccessEntry = {
       direction,
       client,
       peer,
@@ -80,7 +80,9 @@ export class Recorder {
       bytesSent,
       millis: Math.round(millis * 1_000) / 1_000,
       attempts: relay.attempts,
-    });
+    };
+    this.#accessLog?.(entry);
+    if (error !== undefined) workload.failures.add({ ...entry, error });
   }
 }
 

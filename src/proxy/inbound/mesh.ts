@@ -19,6 +19,14 @@ export function serveMesh(socket: TLSSocket, context: InboundContext): void {
   if (peer.kind === "rejected") {
     families.handshakes.series("inbound", "rejected").value += 1;
     families.errors.series("certificate_rejected").value += 1;
+    workload.failures.add({
+      direction: "inbound",
+      error: "certificate_rejected",
+      client: socket.remoteAddress ?? "",
+      peer: "",
+      service: "",
+      detail: peer.reason,
+    });
     context.log.info({ client: socket.remoteAddress, reason: peer.reason }, "peer rejected");
     socket.on("error", () => {});
     socket.destroy();

@@ -1,0 +1,94 @@
+/**
+ * What failed lately, for whoever asks why. Failures that are alike are one, with how often and when, so that a storm of one kind
+ * does not wash away the rest; `remora_errors_total` counts all of them.
+ */
+import type { FailureReport } from "../../api/sidecar-pages.ts";
+import type { ErrorCode } from "../../core/mesh-error.ts";
+import type { AccessEntry } from "./access-log.ts";
+
+/** Kinds of failures. Default 64: as many as a person reads, about a kilobyte each. The one that was not seen for longest goes. */
+export const failuresKept = 64;
+/** Characters of a text that came from outside, such as a path of 64 KiB. */
+export const failureTextLength = 256;
+
+/** An exchange or a connection that failed; of one that failed early less is known. */
+export type Failure = Pick<AccessEntry, "direction" | "client" | "peer" | "service" | "detail"> & {
+  readonly error: ErrorCode;
+} & { readonly [K in Known]?: AccessEntry[K] | undefined };
+
+type Known = "protocol" | "upstream" | "method" | "authority" | "path" | "policy";
+
+interface Kind {
+  readonly example: Failure;
+  readonly first: number;
+  last: number;
+  count: number;
+}
+
+export class RecentFailures {
+  readonly #now: () => number;
+  /** The newest is the last. */
+  readonly #kinds: Kind[] = [];
+
+  /** `now` gives milliseconds since 1970. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  add(failure: Failure): void {
+    const last = this.#now();
+    const index = this.#kinds.findLastIndex(({ example }) => isAlike(example, failure));
+    const [known] = index < 0 ? [] : this.#kinds.splice(index, 1);
+    const kind = known ?? { example: keep(failure), first: last, last, count: 0 };
+    kind.last = last;
+    kind.count += 1;
+    this.#kinds.push(kind);
+    if (this.#kinds.length > failuresKept) this.#kinds.shift();
+  }
+
+  /** The newest first. */
+  list(): readonly FailureReport[] {
+    return this.#kinds.toReversed().map(({ example, first, last, count }) => ({
+      ...example,
+      first: new Date(first).toISOString(),
+      last: new Date(last).toISOString(),
+      count,
+    }));
+  }
+}
+
+function isAlike(a: Failure, b: Failure): boolean {
+  return (
+    a.error === b.error &&
+    a.direction === b.direction &&
+    a.service === b.service &&
+    a.peer === b.peer &&
+    a.policy === b.policy &&
+    a.detail === shorten(b.detail)
+  );
+}
+
+/** Of this very failure; those that are alike differ in it. */
+function keep(failure: Failure): Failure {
+  const { direction, error, client, peer, service, protocol, upstream, method, policy } = failure;
+  return {
+    direction,
+    error,
+    client,
+    peer,
+    service,
+    protocol,
+    upstream,
+    method: shorten(method),
+    authority: shorten(failure.authority),
+    path: shorten(failure.path),
+    policy,
+    detail: shorten(failure.detail),
+  };
+}
+
+/** A copy: a part of a string keeps all of it in memory. */
+function shorten<T extends string | undefined>(text: T): T | string {
+  if (text === undefined || text.length <= failureTextLength) return text;
+  return `${Buffer.from(text.slice(0, failureTextLength)).toString()}…`;
+}
