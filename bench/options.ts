@@ -50,7 +50,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | "list" {
     peers: allPeers.filter(wanted),
     publish: values.publish,
     rounds: whole("--rounds", values.rounds),
-    seconds: whole("--seconds", values.seconds ?? (values.quick ? "1" : "5")),
+    seconds: whole("--seconds", values.seconds ?? (values.quick ? "2" : "5")),
     output: values.output,
   };
 }

@@ -11,6 +11,7 @@ import {
   sum,
 } from "./app.ts";
 import { apply, awaitRollout, kubectl, makeNamespace, runToEnd } from "./kube.ts";
+import { remora } from "./mesh.ts";
 
 /** Why there can be no load, if so: its programs run on the packages of the example's image. */
 export const whyNoLoad: string | false =
@@ -77,6 +78,8 @@ export async function countRequests(namespace: string): Promise<number> {
 async function endLoad(namespace: string, context: TestContext): Promise<LoadResult> {
   const enough = async (): Promise<boolean> => (await countRequests(namespace)) > leastRequests;
   await eventually(`${leastRequests} requests`, enough, 60_000);
+  // The pod takes its sidecar along, and what that knows of a failure.
+  const failures = await remora("proxy", "failures", "load", "-n", namespace);
   const stop = ["node", "-e", "process.kill(1, 'SIGTERM')"];
   await kubectl(["exec", "load", "-n", namespace, "-c", "load", "--", ...stop]);
   const log = await runToEnd(namespace, "load");
@@ -84,6 +87,7 @@ async function endLoad(namespace: string, context: TestContext): Promise<LoadRes
   context.diagnostic(
     `${result.requests} requests, ${result.echoes} echoes, ${result.errors} errors`,
   );
+  if (result.errors > 0) context.diagnostic(failures);
   return result;
 }
 
