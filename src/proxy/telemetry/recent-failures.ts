@@ -37,7 +37,10 @@ export class RecentFailures {
 
   add(failure: Failure): void {
     const last = this.#now();
-    const index = this.#kinds.findLastIndex(({ example }) => isAlike(example, failure));
+    const detail = cut(failure.detail);
+    const index = this.#kinds.findLastIndex(
+      ({ example }) => example.detail === detail && isAlike(example, failure),
+    );
     const [known] = index < 0 ? [] : this.#kinds.splice(index, 1);
     const kind = known ?? { example: keep(failure), first: last, last, count: 0 };
     kind.last = last;
@@ -57,20 +60,21 @@ export class RecentFailures {
   }
 }
 
+/** But for what each of them says by itself. */
 function isAlike(a: Failure, b: Failure): boolean {
   return (
     a.error === b.error &&
     a.direction === b.direction &&
     a.service === b.service &&
     a.peer === b.peer &&
-    a.policy === b.policy &&
-    a.detail === shorten(b.detail)
+    a.policy === b.policy
   );
 }
 
-/** Of this very failure; those that are alike differ in it. */
+/** The fields that are told, in copies: a string that is a part of another one keeps all of it in memory. */
 function keep(failure: Failure): Failure {
-  const { direction, error, client, peer, service, protocol, upstream, method, policy } = failure;
+  const { direction, error, client, peer, service, protocol, upstream, policy } = failure;
+  const { method, authority, path, detail } = failure;
   return {
     direction,
     error,
@@ -79,16 +83,19 @@ function keep(failure: Failure): Failure {
     service,
     protocol,
     upstream,
-    method: shorten(method),
-    authority: shorten(failure.authority),
-    path: shorten(failure.path),
     policy,
-    detail: shorten(failure.detail),
+    method: copy(cut(method)),
+    authority: copy(cut(authority)),
+    path: copy(cut(path)),
+    detail: copy(cut(detail)),
   };
 }
 
-/** A copy: a part of a string keeps all of it in memory. */
-function shorten<T extends string | undefined>(text: T): T | string {
+function cut(text: string | undefined): string | undefined {
   if (text === undefined || text.length <= failureTextLength) return text;
-  return `${Buffer.from(text.slice(0, failureTextLength)).toString()}…`;
+  return `${text.slice(0, failureTextLength)}…`;
+}
+
+function copy(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : Buffer.from(text).toString();
 }
