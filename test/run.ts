@@ -19,14 +19,9 @@ if (files.length === 0) {
   process.exit(64);
 }
 
-/** They take free ports of loopback and hold nothing to a figure, so they need not wait for each other. */
-const sharing = ["chart", "cli", "cluster", "control", "docs", "injector", "kubernetes", "policy"];
-const isShared = (file: string): boolean =>
-  !file.startsWith("test/") || sharing.some((folder) => file.startsWith(`test/${folder}/`));
-
 // Tests that make namespaces and meshes share two cores; one file at a time keeps their limits honest.
-const alone = files.filter((file) => !isShared(file));
-const together = files.filter(isShared);
+const alone = files.filter((file) => file.startsWith("test/"));
+const together = files.filter((file) => !file.startsWith("test/"));
 const first = await runFiles(together, { concurrency: availableParallelism() });
 const second = await runFiles(alone, { concurrency: 1 });
 process.exitCode = closingLine(addCounts(first, second), process.env["CI"] === "true");
