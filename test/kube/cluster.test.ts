@@ -43,12 +43,13 @@ test("a pod reaches a Service by its name", async (context) => {
   const names = ["web", `web.${namespace}.svc.cluster.local`];
   // kube-proxy hears of endpoints on its own, up to a second after the rollout is told to be complete.
   const ask = `(async () => { for (const name of ${JSON.stringify(names)})
-    for (let answer; answer === undefined;) {
-      answer = await fetch("http://" + name + "/there").catch((error) => {
-        if (error.cause?.code !== "ECONNREFUSED") throw error;
-      });
-      if (answer !== undefined) console.log(await answer.text());
-    } })()`;
+    console.log(await (await get("http://" + name + "/there")).text()) })();
+  function get(url) {
+    return fetch(url).catch((error) => {
+      if (error.cause?.code === "ECONNREFUSED") return get(url);
+      throw error;
+    });
+  }`;
   await apply(namespace, pod("client", { containers: [scriptContainer("client", ask)] }));
   assert.equal(await runToEnd(namespace, "client"), "hello /there\nhello /there\n");
 });

@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { buildBaseImage } from "../cluster/image/build-base.ts";
-import { type Buildah, openBuildah } from "../cluster/image/buildah.ts";
+import { openBuildah } from "../cluster/image/buildah.ts";
+import { parseFinalStage } from "../cluster/image/dockerfile.ts";
 import { buildRemoraImage } from "../cluster/image/remora-image.ts";
+import { temporaryFolder } from "../control/temporary-folder.ts";
 
 const project = join(import.meta.dirname, "../..");
 const found = spawnSync("buildah", ["--version"]).status === 0;
@@ -17,11 +18,10 @@ const skip = !found && "buildah is missing (Debian: apt install buildah)";
 test("the Dockerfile gives the image that the tests assemble without it", {
   skip,
 }, async (context) => {
-  const buildah = scratchBuildah(context);
-  const folder = mkdtempSync(join(tmpdir(), "remora-dockerfile-"));
-  context.after(() => rmSync(folder, { recursive: true, force: true }));
-  const [, base = ""] =
-    /^FROM (\S+)/m.exec(readFileSync(join(project, "Dockerfile"), "utf8")) ?? [];
+  const buildah = openBuildah();
+  context.after(() => buildah.close());
+  const { path: folder } = temporaryFolder(context);
+  const { base } = parseFinalStage(readFileSync(join(project, "Dockerfile"), "utf8"));
   await buildBaseImage(base, join(folder, "base.tar"));
   await buildah.load(join(folder, "base.tar"), `docker.io/library/${base}`);
   await buildah.build(project, "localhost/remora:built");
@@ -40,12 +40,6 @@ test("the Dockerfile gives the image that the tests assemble without it", {
     filesOf(await buildah.mount("localhost/remora:assembled")),
   );
 });
-
-function scratchBuildah(context: TestContext): Buildah {
-  const buildah = openBuildah();
-  context.after(() => buildah.close());
-  return buildah;
-}
 
 /** The rest is the base image's. */
 function isOurs(variable: string): boolean {

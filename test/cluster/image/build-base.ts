@@ -13,11 +13,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeImage } from "./archive.ts";
 import { addNode } from "./remora-image.ts";
-import { copyAs, copyInto, librariesOf } from "./root-folder.ts";
+import { certificates, copyAs, copyInto, librariesOf } from "./root-folder.ts";
 
 const project = join(import.meta.dirname, "../../..");
 const programs = ["/bin/sh", "/usr/bin/env", "/usr/sbin/chroot"];
-const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
 /** Writes the archive to `file`. */
 export async function buildBaseImage(name: string, file: string): Promise<void> {

@@ -3,6 +3,9 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+/** The roots that this machine trusts, where it has such a file. */
+export const certificates = "/etc/ssl/certs/ca-certificates.crt";
+
 /** Copies files and folders to the same place inside `root`; links become what they point at. */
 export function copyInto(root: string, paths: readonly string[]): void {
   for (const path of paths) copyAs(root, path, path);
@@ -33,6 +36,5 @@ export function addBase(root: string, users: readonly string[] = []): void {
   const groups = ["root:x:0:", "nogroup:x:65534:"];
   writeFileSync(join(root, "etc/group"), `${groups.join("\n")}\n`);
   writeFileSync(join(root, "etc/nsswitch.conf"), "hosts: files dns\n");
-  const certificates = "/etc/ssl/certs/ca-certificates.crt";
   if (existsSync(certificates)) copyAs(root, certificates, certificates);
 }
