@@ -1,5 +1,7 @@
 /** The operator's commands, on a Node that is new enough; started by `remora`. */
+
 import { runCli } from "../cli/run.ts";
+import { endProcess } from "../core/end-process.ts";
 
 // Output to pipes, files and terminals is synchronous on Linux, so nothing is lost by an exit.
-process.exit(await runCli(process.argv.slice(2), process.env));
+await endProcess(process, await runCli(process.argv.slice(2), process.env));

@@ -16,12 +16,12 @@ const here = fileURLToPath(import.meta.url);
 if (isNewEnough(process.versions.node)) {
   hideExperimentalWarnings();
   // Inside a sidecar's container, where every megabyte is the sidecar's.
-  if (process.argv[2] === "admin") process.exit(await askAdmin(process.argv.slice(3), process.env));
-  const program = new URL(
-    here.endsWith(".ts") ? "./remora-cli.ts" : "./remora-cli.js",
-    import.meta.url,
-  );
-  await import(program.href);
+  if (process.argv[2] === "admin") {
+    process.exitCode = await askAdmin(process.argv.slice(3), process.env);
+  } else {
+    const program = here.endsWith(".ts") ? "./remora-cli.ts" : "./remora-cli.js";
+    await import(new URL(program, import.meta.url).href);
+  }
 } else {
   runPinnedNode();
 }
@@ -54,7 +54,9 @@ function runPinnedNode(): void {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       process.on(signal, () => child.kill(signal));
     }
-    child.on("exit", (code) => process.exit(code ?? 1));
+    child.on("exit", (code) => {
+      process.exitCode = code ?? 1;
+    });
     return;
   }
   process.stderr.write(

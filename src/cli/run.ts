@@ -1,6 +1,7 @@
 /** From a command line to an exit code: 0 done, 1 failed, 64 not understood, else what an exec'd command gave. */
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 import { nearest } from "../control/manifests/nearest.ts";
+import { endProcess } from "../core/end-process.ts";
 import { UserError } from "../local/user-error.ts";
 import { type Arguments, type Command, type Environment, UsageError } from "./command.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -13,7 +14,7 @@ const brokenPipe = 141;
 
 /** Never throws: whatever goes wrong is one sentence on stderr and an exit code. */
 export async function runCli(argv: readonly string[], environment: Environment): Promise<number> {
-  process.stdout.on("error", () => process.exit(brokenPipe));
+  process.stdout.on("error", () => void endProcess(process, brokenPipe));
   const [word = "help"] = argv;
   try {
     if (word === "help" || word === "--help" || word === "-h") return help(argv.slice(1));

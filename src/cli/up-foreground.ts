@@ -1,6 +1,7 @@
 /** `remora up`: the mesh lives as long as this program, which shows its logs. */
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
+import { endProcess } from "../core/end-process.ts";
 import type { ReadyResult } from "../local/api/messages.ts";
 import { serveApi } from "../local/api/server.ts";
 import { systemNamespace } from "../local/control-plane.ts";
@@ -60,7 +61,8 @@ function endOnSignals(stop: () => void): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       // Containers die with this program, and the next start removes the rest.
-      if (signal === "SIGINT" && performance.now() - asked > sameCtrlC) process.exit(130);
+      if (signal === "SIGINT" && performance.now() - asked > sameCtrlC)
+        void endProcess(process, 130);
       asked = Math.min(asked, performance.now());
       stop();
     });

@@ -1,5 +1,6 @@
 /** How a program of the mesh begins and ends: its settings, the first and the last line of its log, signals, exit codes. */
 import { ConfigError } from "./config-table.ts";
+import { endProcess } from "./end-process.ts";
 import { createLog, type Log } from "./log.ts";
 import { type LogOutput, openLogOutput } from "./log-output.ts";
 
@@ -54,11 +55,11 @@ export async function runProgram<Config>(
     close().then(
       () => {
         log.info("stopped");
-        host.exit(0);
+        return endProcess(host, 0);
       },
       (error: unknown) => {
         log.fatal({ err: error }, "cannot stop");
-        host.exit(1);
+        return endProcess(host, 1);
       },
     );
   };
@@ -73,7 +74,7 @@ export async function runProgram<Config>(
     // What is torn down while it starts may well fail.
     if (draining) return;
     log.fatal({ err: error }, "cannot start");
-    host.exit(1);
+    await endProcess(host, 1);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
+import { endProcess } from "../../src/core/end-process.ts";
 import { type BytesMethod, echoService } from "./grpc-echo.ts";
 
 const [target = "", rounds = "1"] = process.argv.slice(2);
@@ -191,4 +192,4 @@ for (const [name, ask] of Object.entries(questions)) {
   }
 }
 console.log(JSON.stringify(answers));
-process.exit(0);
+await endProcess(process, 0);

@@ -17,6 +17,7 @@ import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { WebSocketServer } from "ws";
+import { endProcess } from "../../src/core/end-process.ts";
 import { patternChunks } from "./pattern.ts";
 
 const port = Number(process.env["PORT"] ?? 8080);
@@ -120,6 +121,6 @@ server.listen(port, () => console.log(`http1-server listens on ${port}`));
 // Answers what it has begun, as a server that is used in earnest does; WebSockets do not keep it.
 process.on("SIGTERM", () => {
   for (const socket of sockets.clients) socket.terminate();
-  server.close(() => process.exit(0));
+  server.close(() => void endProcess(process, 0));
   server.closeIdleConnections();
 });

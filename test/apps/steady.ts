@@ -12,6 +12,7 @@ import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { parseArgs } from "node:util";
 import { Client, credentials } from "@grpc/grpc-js";
+import { endProcess } from "../../src/core/end-process.ts";
 import { echoService } from "./grpc-echo.ts";
 
 const { values } = parseArgs({
@@ -112,7 +113,7 @@ async function keepEchoing(address: string): Promise<void> {
 function stop(): void {
   state.stopped = true;
   console.log(JSON.stringify(result));
-  process.exit(0);
+  void endProcess(process, 0);
 }
 
 process.on("SIGTERM", stop);

@@ -13,6 +13,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { endProcess } from "../../src/core/end-process.ts";
 import { patternChunks, patternDigest } from "./pattern.ts";
 
 const [question = "", host = "", port = "", ...rest] = process.argv.slice(2);
@@ -150,4 +151,4 @@ async function readText(socket: Socket): Promise<string> {
 const ask = questions[question];
 if (ask === undefined) throw new Error(`no question ${question}`);
 console.log(JSON.stringify(await ask()));
-process.exit(0);
+await endProcess(process, 0);

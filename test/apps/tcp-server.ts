@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { createServer, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { endProcess } from "../../src/core/end-process.ts";
 import { patternChunks } from "./pattern.ts";
 
 const base = Number(process.env["PORT"] ?? 7000);
@@ -47,4 +48,4 @@ ways.forEach((way, index) => {
   });
   server.listen(base + index, () => console.log(`tcp-server listens on ${base + index}`));
 });
-process.on("SIGTERM", () => process.exit(0));
+process.on("SIGTERM", () => void endProcess(process, 0));

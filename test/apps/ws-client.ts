@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { WebSocket } from "ws";
+import { endProcess } from "../../src/core/end-process.ts";
 
 const [url = ""] = process.argv.slice(2);
 
@@ -57,4 +58,4 @@ for (const [name, ask] of Object.entries(questions)) {
   });
 }
 console.log(JSON.stringify(answers));
-process.exit(0);
+await endProcess(process, 0);

@@ -126,21 +126,29 @@ export function sum(
     .reduce((total, { value }) => total + value, 0);
 }
 
-export const sourceFolder: string = "/home/node/apps";
+const sourceRoot = "/home/node/source";
+/** Where a pod finds test/apps. */
+export const sourceFolder: string = `${sourceRoot}/test/apps`;
 
-/** Puts the programs of test/apps into the namespace, for `sourceContainer`. */
+/** The programs of test/apps and what they import of the project, which keep their places to each other. */
+const sources: readonly string[] = [
+  "src/core/end-process.ts",
+  ...globSync("test/apps/*.{ts,py}", { cwd: project }).filter((file) => !file.endsWith(".test.ts")),
+];
+
+/** Puts `sources` into the namespace, for `sourceContainer`. */
 export async function provideSources(namespace: string): Promise<void> {
-  const files = globSync(join(project, "test/apps/*.{ts,py}"));
   const data = Object.fromEntries(
-    files
-      .filter((file) => !file.endsWith(".test.ts"))
-      .map((file) => [basename(file), readFileSync(file, "utf8")]),
+    sources.map((file) => [basename(file), readFileSync(join(project, file), "utf8")]),
   );
   await apply(namespace, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "apps" }, data });
 }
 
-export const sourceVolume = { name: "apps", configMap: { name: "apps" } } as const;
-export const sourceMount: object = { name: "apps", mountPath: sourceFolder };
+export const sourceVolume: object = {
+  name: "apps",
+  configMap: { name: "apps", items: sources.map((path) => ({ key: basename(path), path })) },
+};
+export const sourceMount: object = { name: "apps", mountPath: sourceRoot };
 
 /** A container that runs a program of test/apps; the example's image has the packages that these import. */
 export function sourceContainer(

@@ -1,4 +1,5 @@
 /** `node attacker.ts NAME HOST PORT MILLIS`: runs one attack and says what it sent and what it cost. */
+import { endProcess } from "../../../src/core/end-process.ts";
 import { Attack } from "./attack.ts";
 import { http1Attacks } from "./attacks-http1.ts";
 import { http2Attacks } from "./attacks-http2.ts";
@@ -18,4 +19,4 @@ process.stdout.write(
 );
 attack.close();
 // Waiting sends of deaf connections have nothing to wait for any more.
-process.exit(0);
+await endProcess(process, 0);

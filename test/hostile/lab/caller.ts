@@ -1,6 +1,7 @@
 /** `node caller.ts HOST PORT COUNT MILLIS`: an application that keeps asking a server, whatever it is answered. */
 import { once } from "node:events";
 import { connect } from "node:net";
+import { endProcess } from "../../../src/core/end-process.ts";
 
 const [host = "", port = "", count = "", millis = ""] = process.argv.slice(2);
 const end = performance.now() + Number(millis);
@@ -18,4 +19,4 @@ async function ask(): Promise<void> {
 }
 
 await Promise.all(Array.from({ length: Number(count) }, ask));
-process.exit(0);
+await endProcess(process, 0);

@@ -4,6 +4,7 @@
  */
 import http from "node:http";
 import { createInterface } from "node:readline";
+import { endProcess } from "../../../src/core/end-process.ts";
 import { mainThreadMillis } from "./process-meter.ts";
 
 const [host = "", port = "", pid = ""] = process.argv.slice(2);
@@ -46,4 +47,4 @@ for await (const line of createInterface(process.stdin)) {
   works = [];
   failures = [];
 }
-process.exit(0);
+await endProcess(process, 0);

@@ -152,9 +152,12 @@ async function runHostileServer(
   const server = await startHostileServer(answer);
   const before = process.cpuUsage();
   const program = ["node", "test/hostile/lab/caller.ts", addressBeside(pod.ip), server.port];
-  await mesh.ask("deploy/app", ...program, callers, millis);
+  try {
+    await mesh.ask("deploy/app", ...program, callers, millis);
+  } finally {
+    server.close();
+  }
   const { user, system } = process.cpuUsage(before);
-  server.close();
   const { bytes, connections } = server;
   return { bytes, connections, most: 2 * callers, attackerMillis: (user + system) / 1_000 };
 }
