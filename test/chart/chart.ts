@@ -52,7 +52,7 @@ export function valuesFile(set: ValueSet): string {
 /** What `helm template` prints for a set of values. */
 export async function renderText(set: ValueSet, ...args: readonly string[]): Promise<string> {
   // A helm that was not built by its release's script takes the cluster for an old one.
-  const fixed = ["--include-crds", "--kube-version", "1.29.0", "--namespace", "remora-system"];
+  const fixed = ["--kube-version", "1.29.0", "--namespace", "remora-system"];
   const command = ["template", "remora", chartFolder, ...fixed, "-f", valuesFile(set), ...args];
   const { stdout } = await run(await buildHelm(), command, { maxBuffer: 16 * 1024 * 1024 });
   return stdout;

@@ -92,6 +92,11 @@ describe("a release of the chart", needsHelm(), () => {
     assert.ok(said.trim().split("\n").length > 30);
   });
 
+  async function listDefinitions(): Promise<readonly string[]> {
+    const args = ["get", "customresourcedefinitions", "-o", "name"];
+    return (await server.kubectl(args)).split("\n").filter((line) => line !== "");
+  }
+
   test("an uninstall leaves nothing but policies' kinds, which hold what people wrote", async () => {
     await runHelm("uninstall", "remora");
     const kinds = [
@@ -100,8 +105,17 @@ describe("a release of the chart", needsHelm(), () => {
     ].join();
     const args = ["get", kinds, "-A", "-l", "app.kubernetes.io/part-of=remora", "-o", "name"];
     assert.equal(await server.kubectl(args), "");
-    const left = await server.kubectl(["get", "customresourcedefinitions", "-o", "name"]);
-    for (const line of left.trim().split("\n")) assert.match(line, /\.policy\.remora\.dev$/);
+    const left = await listDefinitions();
+    assert.equal(left.length, 2);
+    for (const line of left) assert.match(line, /\.policy\.remora\.dev$/);
+  });
+
+  test("the next release takes those over, and leaves nothing at all when it is told to", async () => {
+    const values = ["-f", valuesFile("minimal")];
+    await runHelm("install", "remora", chartFolder, ...values);
+    await runHelm("upgrade", "remora", chartFolder, ...values, "--set", "crds.keep=false");
+    await runHelm("uninstall", "remora", "--wait");
+    assert.deepEqual(await listDefinitions(), []);
   });
 });
 

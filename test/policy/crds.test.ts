@@ -190,7 +190,7 @@ describe("policies at the API server", { skip: findGo() === undefined ? noGo : f
   let client: KubernetesClient;
   before(async () => {
     server = await startApiServer();
-    await server.kubectl(["apply", "-f", "charts/remora/crds"]);
+    await server.kubectl(["apply", "-f", "charts/remora/definitions"]);
     await server.kubectl(["wait", "--for=condition=established", "--timeout=30s", "crd", "--all"]);
     client = createKubernetesClient({ kubeconfig: server.kubeconfig });
     const list = { method: "GET", path: paths.MeshPolicy } as const;

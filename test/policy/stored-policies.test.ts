@@ -109,7 +109,7 @@ describe("stored policies", { skip: findGo() === undefined ? noGo : false }, () 
   let client: KubernetesClient;
   before(async () => {
     server = await startApiServer();
-    await server.kubectl(["apply", "-f", "charts/remora/crds"]);
+    await server.kubectl(["apply", "-f", "charts/remora/definitions"]);
     client = createKubernetesClient({ kubeconfig: server.kubeconfig });
     const listed = (): Promise<boolean> =>
       Promise.all(

@@ -40,7 +40,6 @@ export function renderChart(args: Arguments, environment: Environment): string {
     "remora",
     join(findPrograms().root, "charts", "remora"),
     `--namespace=${meshNamespace}`,
-    "--include-crds",
     "--set=namespace.create=true",
     // Without a cluster Helm takes its own build's version; `remora check` looks at the real one.
     "--kube-version=1.29.0",

@@ -1,4 +1,4 @@
-/** The syntaxes of what stands in the lists of a policy. charts/remora/crds holds the same as patterns. */
+/** The syntaxes of what stands in the lists of a policy. charts/remora/definitions holds the same as patterns. */
 import { isIP } from "node:net";
 import { isTrustDomain } from "../../core/spiffe-id.ts";
 import { type Check, formatPath, text } from "./schema.ts";

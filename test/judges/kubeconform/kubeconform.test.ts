@@ -22,7 +22,9 @@ describe("kubeconform", needsHelm(), () => {
     const server = await startApiServer();
     try {
       const names = crds.map((plural) => `crd/${plural}.policy.remora.dev`);
-      const files = crds.map((plural) => readFileSync(`charts/remora/crds/${plural}.yaml`, "utf8"));
+      const files = crds.map((plural) =>
+        readFileSync(`charts/remora/definitions/${plural}.yaml`, "utf8"),
+      );
       await server.kubectl(["apply", "--server-side"], files.join("\n---\n"));
       await server.kubectl(["wait", "--for=condition=Established", ...names]);
       assert.ok(writeSchemas(await readOpenApi(server), folder) > 100);
