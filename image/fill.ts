@@ -56,7 +56,7 @@ if (compiled !== wanted) {
 function compile(root: string, name: string, user: number): string {
   const file = `${imageFolder}/${name}.js`;
   // V8 refuses code that was compiled under other flags of the language; heap sizes and permissions do not count.
-  const flags = name === "proxy" ? sidecarNodeFlags : [];
+  const flags = name === "proxy" ? sidecarNodeFlags() : [];
   const command = ["node", ...flags, file];
   const env = {
     PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",

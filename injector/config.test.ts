@@ -10,9 +10,21 @@ test("version and image are all that must be set", () => {
   const { injection, listen } = readInjectorConfig(needed);
   assert.deepEqual(listen, { ip: "::", port: 15_017 });
   assert.deepEqual(injection.proxyResources, defaultInjection.proxyResources);
-  assert.equal(injection.proxyCommand.at(-1), "/opt/remora/proxy.js");
+  assert.equal(injection.proxyCommand(undefined).at(-1), "/opt/remora/proxy.js");
   assert.equal(injection.initCommand.at(-1), "/opt/remora/init.js");
   assert.equal("imagePullPolicy" in injection, false);
+});
+
+test("the heap takes at most half of a small container", () => {
+  const { injection } = readInjectorConfig(needed);
+  const heapFlags = (megabytes?: number): string[] =>
+    injection
+      .proxyCommand(megabytes === undefined ? undefined : megabytes * 2 ** 20)
+      .filter((word) => word.startsWith("--max-"));
+  assert.deepEqual(heapFlags(), ["--max-heap-size=48"]);
+  assert.deepEqual(heapFlags(96), ["--max-heap-size=48"]);
+  assert.deepEqual(heapFlags(64), ["--max-heap-size=32", "--max-semi-space-size=1"]);
+  assert.deepEqual(heapFlags(1), ["--max-heap-size=24", "--max-semi-space-size=1"]);
 });
 
 test("an empty amount leaves the resource out", () => {

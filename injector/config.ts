@@ -231,7 +231,7 @@ function injectionOf(settings: Settings<typeof injectionSettings>): InjectionOpt
     version: settings.REMORA_INJECTOR_VERSION,
     image: settings.REMORA_INJECTOR_IMAGE,
     ...(pullPolicy === undefined ? {} : { imagePullPolicy: pullPolicy }),
-    proxyCommand: [node, ...sidecarNodeFlags, program("proxy")],
+    proxyCommand: (limit) => [node, ...sidecarNodeFlags(limit), program("proxy")],
     initCommand: [node, ...initNodeFlags, ...permissionFlags("init", folder), program("init")],
     trustDomain: settings.REMORA_TRUST_DOMAIN,
     identityAddress: settings.REMORA_IDENTITY_ADDRESS,

@@ -8,6 +8,7 @@ import {
   proxyUid,
   relayPort,
 } from "./options.ts";
+import { parseQuantity } from "./quantity.ts";
 import type { Tuning } from "./tuning.ts";
 
 const tokenFolder = "/var/run/secrets/remora/token";
@@ -56,7 +57,7 @@ export function createProxyContainer(
     image: tuning.image,
     ...pullPolicy(options),
     restartPolicy: "Always",
-    command: options.proxyCommand,
+    command: options.proxyCommand(parseQuantity(tuning.proxyResources.limits?.["memory"] ?? "")),
     env: [...identityEnv(), ...settingsEnv(tuning, options), ...env, ...(options.proxyEnv ?? [])],
     ports: [
       { name: "remora-mesh", containerPort: 15_008, protocol: "TCP" },

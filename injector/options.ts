@@ -6,8 +6,8 @@ export interface InjectionOptions {
   readonly version: string;
   readonly image: string;
   readonly imagePullPolicy?: string;
-  /** How the sidecar starts, flags of the runtime (heap cap, permissions) included. */
-  readonly proxyCommand: readonly string[];
+  /** How the sidecar starts, flags of the runtime included: its heap has to fit into the container's memory, in bytes. */
+  readonly proxyCommand: (memoryLimit: number | undefined) => readonly string[];
   readonly initCommand: readonly string[];
   /** Environment that the two programs need beside their settings, such as a compile cache's folder. */
   readonly proxyEnv?: readonly EnvVar[];

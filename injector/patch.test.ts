@@ -10,7 +10,7 @@ const options: InjectionOptions = {
   ...defaultInjection,
   version: "1.2.3",
   image: "remora:1.2.3",
-  proxyCommand: ["node", "--max-heap-size=48", "proxy.js"],
+  proxyCommand: (memoryLimit) => ["node", `--fit=${memoryLimit}`, "proxy.js"],
   initCommand: ["node", "init.js"],
 };
 const optedIn = { labels: { "remora.dev/inject": "enabled" } };
@@ -60,7 +60,7 @@ test("the sidecar is a native one, gated by its readiness", () => {
   const proxy = proxyOf(patchedPod(podOf()));
   assert.equal(proxy.restartPolicy, "Always");
   assert.deepEqual(proxy.startupProbe?.httpGet, { path: "/ready", port: 15_020 });
-  assert.deepEqual(proxy.command, ["node", "--max-heap-size=48", "proxy.js"]);
+  assert.deepEqual(proxy.command, ["node", `--fit=${128 * 2 ** 20}`, "proxy.js"]);
 });
 
 test("the sidecar's environment holds who it is and where the control plane is", () => {
@@ -305,6 +305,7 @@ test("annotations tune the two containers, the pod's before the namespace's", ()
     requests: { cpu: "10m", memory: "20Mi" },
     limits: { memory: "20Mi" },
   });
+  assert.deepEqual(proxyOf(patched).command, ["node", `--fit=${20 * 2 ** 20}`, "proxy.js"]);
 });
 
 const hostile: readonly (readonly [string, string])[] = [

@@ -150,7 +150,7 @@ async function startPlane(site: Site, mesh: BenchMesh, name: "identity" | "contr
 
 async function redirect(site: Site, sidecar: Sidecar): Promise<void> {
   const place = { namespace: sidecar.namespace, core: site.cores.load, env: sidecar.initEnv };
-  await runInside("init", [process.execPath, ...sidecarNodeFlags, bundle("init")], place);
+  await runInside("init", [process.execPath, ...sidecarNodeFlags(), bundle("init")], place);
 }
 
 function waitForReady(site: Site, sidecar: Sidecar): Promise<() => Promise<bigint>> {
@@ -159,7 +159,7 @@ function waitForReady(site: Site, sidecar: Sidecar): Promise<() => Promise<bigin
 }
 
 async function startSidecar(site: Site, sidecar: Sidecar, features: Features) {
-  const command = [process.execPath, ...sidecarNodeFlags, bundle("proxy")];
+  const command = [process.execPath, ...sidecarNodeFlags(), bundle("proxy")];
   const compiled = await compiledAhead(site, command);
   const place = {
     namespace: sidecar.namespace,

@@ -9,7 +9,7 @@ const options: InjectionOptions = {
   ...defaultInjection,
   version: "1.2.3",
   image: "remora:1.2.3",
-  proxyCommand: ["node", "proxy.js"],
+  proxyCommand: () => ["node", "proxy.js"],
   initCommand: ["node", "init.js"],
 };
 

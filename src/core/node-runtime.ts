@@ -1,16 +1,33 @@
 /** How Node must be started for a sidecar, wherever it is started: by the runner, by a pod's spec, by the bench. */
 
 /**
- * Uncapped, V8 sizes its heap by the machine and is killed in a small container by buffer churn alone. `gc` is used
- * when the sidecar is quiet (src/proxy/status/memory.ts). FFI is stable enough for the two calls that need it. Sparkplug's
+ * `gc` is used when the sidecar is quiet (src/proxy/status/memory.ts). FFI is stable enough for the two calls that need it. Sparkplug's
  * code is as fast as the interpreter's for what runs seldom, soon replaced for what runs often, and a megabyte in between.
+ * `memoryLimit` is the container's, in bytes.
  */
-export const sidecarNodeFlags: readonly string[] = [
-  "--disable-warning=ExperimentalWarning",
-  "--max-heap-size=48",
-  "--expose-gc",
-  "--no-sparkplug",
-];
+export function sidecarNodeFlags(memoryLimit: number = Number.POSITIVE_INFINITY): string[] {
+  return [
+    "--disable-warning=ExperimentalWarning",
+    ...heapFlags(memoryLimit),
+    "--expose-gc",
+    "--no-sparkplug",
+  ];
+}
+
+/** Megabytes: enough for a thousand busy connections, and what the least work needs. */
+const largestHeap = 48;
+const smallestHeap = 24;
+
+/**
+ * Uncapped, V8 sizes its heap by the machine and is killed in a small container by buffer churn alone. A busy sidecar takes
+ * about 25 MB beside its heap, so the heap may have half of a small container. There the young generation, which V8 would
+ * let have half of the heap, is kept small: what is old must reach the share at which load is shed before it is full.
+ */
+function heapFlags(memoryLimit: number): string[] {
+  const heap = Math.max(smallestHeap, Math.floor(memoryLimit / 2 ** 21));
+  if (heap >= largestHeap) return [`--max-heap-size=${largestHeap}`];
+  return [`--max-heap-size=${heap}`, "--max-semi-space-size=1"];
+}
 
 /** The init container's program ends before its heap could grow. */
 export const initNodeFlags: readonly string[] = ["--disable-warning=ExperimentalWarning"];

@@ -29,7 +29,7 @@ export function createLocalInjection(programs: Programs, trustDomain: string): I
     ...defaultInjection,
     version: programs.version,
     image: `remora:${programs.version}`,
-    proxyCommand: programs.command("proxy"),
+    proxyCommand: () => programs.command("proxy"),
     initCommand: programs.command("init"),
     trustDomain,
   };

@@ -20,7 +20,7 @@ const quiet = "--disable-warning=ExperimentalWarning";
 /** Without a cap a heap grows by the size of the machine. */
 const flags: Readonly<Record<ProgramName, readonly string[]>> = {
   init: [quiet],
-  proxy: sidecarNodeFlags,
+  proxy: sidecarNodeFlags(),
   identity: [quiet, "--max-heap-size=128"],
   control: [quiet, "--max-heap-size=256"],
 };

@@ -17,7 +17,7 @@ test("a burst of ten thousand clients leaves the sidecar alive, and some are ser
   const folder = "test/hostile/burst";
   await using app = await startProgram([process.execPath, `${folder}/app.ts`, appIp, `${port}`]);
   await app.output(/ready/);
-  const flags = ["--experimental-ffi", ...sidecarNodeFlags];
+  const flags = ["--experimental-ffi", ...sidecarNodeFlags()];
   const command = [process.execPath, ...flags, `${folder}/pod.ts`, podIp, appIp, `${port}`];
   await using pod = await startProgram(command);
   await pod.output(/ready/);

@@ -29,7 +29,7 @@ const injection = {
   ...defaultInjection,
   version: "1.2.3",
   image: "remora:1.2.3",
-  proxyCommand: ["node", "proxy.js"],
+  proxyCommand: () => ["node", "proxy.js"],
   initCommand: ["node", "init.js"],
 };
 const namespace = { labels: { "remora.dev/inject": "enabled" } };

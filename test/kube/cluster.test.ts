@@ -92,7 +92,7 @@ test("the sidecar's program runs confined, and compiles nothing when it starts",
   const proxy = {
     name: "proxy",
     image,
-    command: ["node", ...sidecarNodeFlags, `${imageFolder}/proxy.js`],
+    command: ["node", ...sidecarNodeFlags(), `${imageFolder}/proxy.js`],
     env: [{ name: "NODE_DEBUG_NATIVE", value: "COMPILE_CACHE" }],
     securityContext: {
       runAsUser: 15_008,

@@ -13,30 +13,30 @@ function createGroup(context: TestContext, files: Readonly<Record<string, string
   return root;
 }
 
-test("the share is of what cannot be dropped, in both versions of control groups", (context) => {
+test("what is used is what cannot be dropped, in both versions of control groups", (context) => {
   const version2 = createGroup(context, {
     "memory.max": "1000",
     "memory.current": "900",
     "memory.stat": "anon 500\nfile 300\nactive_file 100\ninactive_file 200\nsock 100",
   });
-  assert.equal(openContainerMemory(version2)?.(), 0.6);
+  assert.deepEqual(openContainerMemory(version2)?.(), { used: 600, limit: 1_000 });
   const version1 = createGroup(context, {
     "memory/memory.limit_in_bytes": "1000",
     "memory/memory.usage_in_bytes": "700",
     "memory/memory.stat": "active_file 9\ntotal_active_file 100\ntotal_inactive_file 100",
   });
-  assert.equal(openContainerMemory(version1)?.(), 0.5);
+  assert.deepEqual(openContainerMemory(version1)?.(), { used: 500, limit: 1_000 });
 });
 
-test("a share is what it is at the moment of the question", (context) => {
+test("both are what they are at the moment of the question", (context) => {
   const root = createGroup(context, { "memory.max": "1000", "memory.current": "100" });
-  const share = openContainerMemory(root);
+  const read = openContainerMemory(root);
   writeFileSync(join(root, "memory.current"), "950\n");
-  assert.equal(share?.(), 0.95);
+  assert.deepEqual(read?.(), { used: 950, limit: 1_000 });
   writeFileSync(join(root, "memory.max"), "1900\n");
-  assert.equal(share?.(), 0.5, "resized while it runs");
+  assert.deepEqual(read?.(), { used: 950, limit: 1_900 }, "resized while it runs");
   writeFileSync(join(root, "memory.max"), "max\n");
-  assert.equal(share?.(), 0);
+  assert.deepEqual(read?.(), { used: 950, limit: Number.POSITIVE_INFINITY });
 });
 
 test("no limit is undefined", (context) => {

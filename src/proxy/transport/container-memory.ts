@@ -29,11 +29,19 @@ const versions: readonly Version[] = [
 /** More than any machine has; version 1 writes "no limit" as a number. */
 const unlimited = 2 ** 53;
 
+/** In bytes. */
+export interface ContainerMemory {
+  /** Without caches of files. */
+  readonly used: number;
+  /** Infinity when it was taken away. */
+  readonly limit: number;
+}
+
 /**
- * Reads the share of the limit that is in use; undefined where there is no limit, or no control group to be seen. The limit is
+ * Reads what is in use of the limit; undefined where there is no limit, or no control group to be seen. The limit is
  * read each time: Kubernetes may resize a container that runs.
  */
-export function openContainerMemory(root = "/sys/fs/cgroup"): (() => number) | undefined {
+export function openContainerMemory(root = "/sys/fs/cgroup"): (() => ContainerMemory) | undefined {
   const version = versions.find(({ limit }) => isLimit(readOnce(join(root, limit))));
   if (version === undefined) return undefined;
   const readLimit = openKeptFile(join(root, version.limit));
@@ -43,8 +51,10 @@ export function openContainerMemory(root = "/sys/fs/cgroup"): (() => number) | u
     const fields = readStat?.() ?? "";
     const cached = version.caches.reduce((sum, name) => sum + readField(fields, name), 0);
     const limit = readLimit?.() ?? "";
-    if (!isLimit(limit)) return 0;
-    return Math.max(0, toNumber(readUsage?.()) - cached) / toNumber(limit);
+    return {
+      used: Math.max(0, toNumber(readUsage?.()) - cached),
+      limit: isLimit(limit) ? toNumber(limit) : Number.POSITIVE_INFINITY,
+    };
   };
 }
 

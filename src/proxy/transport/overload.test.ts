@@ -6,12 +6,19 @@ import type { Wire } from "./wire.ts";
 const { collectTicks, exchangesPerLook, exchangesWhileShedding, idleTicks, newConnectionBytes } =
   defaultOverloadLimits;
 
-/** Room for a hundred new connections and no more. */
-const heapLimit = 100 * newConnectionBytes;
+/** Of it `heapRoom` is a quarter, and `fullRoom` a fifth. */
+const heapLimit = 48 * 2 ** 20;
 
 /** A process whose memory is what the test says, some of it garbage. */
 function scene() {
-  const process = { live: 0.3, garbage: 0, container: 0, collections: 0, descriptors: 1e6 };
+  const process = {
+    live: 0.3,
+    garbage: 0,
+    container: 0,
+    freed: 0,
+    collections: 0,
+    descriptors: 1e6,
+  };
   const changes: boolean[] = [];
   const overload = createOverload((shedding) => changes.push(shedding), {
     heap: () => process.live + process.garbage,
@@ -21,6 +28,8 @@ function scene() {
     collect() {
       process.collections += 1;
       process.garbage = 0;
+      process.container -= process.freed;
+      process.freed = 0;
     },
   });
   return { process, overload, changes };
@@ -74,7 +83,7 @@ test("garbage is collected before anybody is refused, and not again at once", ()
 
 test("short of memory, new connections are refused and busy ones get no more requests", () => {
   const { process, overload, changes } = scene();
-  process.live = 0.8;
+  process.live = 0.78;
   assert.equal(overload.admitConnection(), false);
   assert.equal(overload.admitExchange(exchangesWhileShedding), false);
   assert.equal(overload.admitExchange(exchangesWhileShedding - 1), true);
@@ -91,9 +100,8 @@ test("a burst is refused before its connections have taken their memory, and the
     return admitted;
   };
   overload.tick(wires);
-  // Of the hundred, 30 are taken, and 25 are never given.
-  const admitted = Array.from({ length: 1_000 }, dial).filter(Boolean).length;
-  assert.equal(admitted, 46);
+  const admitted = Array.from({ length: 10_000 }, dial).filter(Boolean).length;
+  assert.equal(admitted, Math.floor(((0.75 - 0.3) * heapLimit) / newConnectionBytes) + 1);
   assert.equal(overload.shedding, false);
   process.live = 0.4;
   overload.tick(wires);
@@ -123,10 +131,26 @@ test("a full heap refuses every request", () => {
   assert.equal(overload.admitExchange(0), false);
 });
 
-test("a container near its limit sheds load too", () => {
+test("a container is looked at after its garbage is gone, and each request while it is short", () => {
   const { process, overload } = scene();
-  process.container = 0.95;
+  process.container = 0.8;
+  process.freed = 0.2;
+  assert.equal(overload.admitConnection(), true);
+  assert.equal(process.collections, 1);
+  process.container = 0.8;
   assert.equal(overload.admitConnection(), false);
+  process.container = 0.5;
+  assert.equal(overload.admitExchange(100), true);
+});
+
+test("a container near its limit sheds load too, and nearer still refuses every request", () => {
+  const { process, overload } = scene();
+  process.container = 0.8;
+  assert.equal(overload.admitConnection(), false);
+  assert.equal(overload.admitExchange(0), true);
+  process.container = 0.9;
+  overload.tick(new Set());
+  assert.equal(overload.admitExchange(0), false);
 });
 
 test("shedding ends when there is room, and not on its edge", () => {

@@ -1,21 +1,28 @@
 /** Load shed: near the end of the memory or the descriptors that the sidecar may have, new work is refused so that the rest lives on. */
 import { getHeapStatistics } from "node:v8";
 import type { Bag } from "../../core/churn-set.ts";
+import { trimMemory } from "../../core/ffi/trim-memory.ts";
 import type { Reset } from "../../protocol/exchange.ts";
-import { openContainerMemory } from "./container-memory.ts";
+import { type ContainerMemory, openContainerMemory } from "./container-memory.ts";
 import { openDescriptorLimit } from "./descriptor-limit.ts";
 import type { Wire } from "./wire.ts";
 
 export interface OverloadLimits {
   /**
-   * Share of V8's heap above which the sidecar sheds load: no new connections, no more requests from connections that
-   * have several, and idle connections are closed. Default 0.75: what arrives between two looks must fit into the rest.
+   * Bytes of V8's heap that are kept free: with less, the sidecar sheds load: no new connections, no more requests from connections
+   * that have several, and idle connections are closed. Default 12 MiB: V8 keeps seven for what is young and ends when the rest is
+   * full, and what arrives between two looks must fit into that.
    */
-  readonly heapShare: number;
-  /** Share of the heap above which every request is refused. Default 0.9: a collection still needs room. */
-  readonly fullShare: number;
-  /** The same as `heapShare` for the container's memory, where it has a limit. Default 0.9: the kernel kills above. */
+  readonly heapRoom: number;
+  /** With less room in the heap every request is refused. Default 9.5 MiB: a collection still needs room. */
+  readonly fullRoom: number;
+  /**
+   * Share of the container's memory, where it has a limit, above which load is shed. Default 0.75: a collection needs room
+   * too, and the kernel kills at the end.
+   */
   readonly memoryShare: number;
+  /** Share of the container's memory above which every request is refused. Default 0.85: what is refused had to be read before. */
+  readonly fullMemoryShare: number;
   /**
    * Share of the descriptors above which new connections are refused and idle ones closed. Default 0.8: the rest is for the
    * upstreams of those that are open, and for files.
@@ -41,9 +48,10 @@ export interface OverloadLimits {
 }
 
 export const defaultOverloadLimits: OverloadLimits = {
-  heapShare: 0.75,
-  fullShare: 0.9,
-  memoryShare: 0.9,
+  heapRoom: 12 * 1024 * 1024,
+  fullRoom: 9.5 * 1024 * 1024,
+  memoryShare: 0.75,
+  fullMemoryShare: 0.85,
   descriptorShare: 0.8,
   exchangesWhileShedding: 4,
   relief: 0.9,
@@ -60,8 +68,9 @@ export interface MemorySource {
   heap(): number;
   /** What V8 may take, in bytes. */
   readonly heapLimit: number;
-  /** Of the container's memory; 0 when it has no limit. Only `fresh` is it surely what it is now. */
+  /** Of the container's memory; 0 when it has no limit. Only `fresh` is it what the kernel counts now, else an estimate. */
   memory(fresh: boolean): number;
+  /** Garbage out of the heap, and what is free back to the kernel. */
   collect(): void;
   /** How many descriptors the process may have now; undefined when that cannot be seen. */
   descriptorLimit(): number | undefined;
@@ -106,13 +115,17 @@ export function createOverload(
   let told = false;
   const isAbove = (share: number, limit: number): boolean =>
     share > (shedding ? limit * limits.relief : limit);
-  const isHeapFull = (): boolean => {
-    if (!isAbove(source.heap(), limits.heapShare)) return false;
-    // Garbage is no load: once in a while it is worth a pause to know.
+  const heapShare = 1 - limits.heapRoom / source.heapLimit;
+  const fullShare = 1 - limits.fullRoom / source.heapLimit;
+  const isShort = (fresh: boolean): boolean =>
+    isAbove(source.heap(), heapShare) || isAbove(source.memory(fresh), limits.memoryShare);
+  /** Garbage is no load: once in a while it is worth a pause to know. */
+  const isShortOfLiving = (fresh: boolean): boolean => {
+    if (!isShort(fresh)) return false;
     if (ticksSinceCollection < limits.collectTicks) return true;
     ticksSinceCollection = 0;
     source.collect();
-    return isAbove(source.heap(), limits.heapShare);
+    return isShort(true);
   };
   /** Of the heap, for what young connections have not taken yet. */
   const reserved = (): number =>
@@ -125,8 +138,8 @@ export function createOverload(
     onChange(told);
   };
   const look = (fresh: boolean): void => {
-    shedding = isHeapFull() || isAbove(source.memory(fresh), limits.memoryShare);
-    full = shedding && source.heap() > limits.fullShare;
+    shedding = isShortOfLiving(fresh);
+    full = shedding && (source.heap() > fullShare || source.memory(false) > limits.fullMemoryShare);
     tell();
   };
   return {
@@ -138,13 +151,14 @@ export function createOverload(
       if (!shedding) look(false);
       crowded = isCrowded();
       tell();
-      const admitted = !shedding && !crowded && source.heap() + reserved() <= limits.heapShare;
+      const admitted = !shedding && !crowded && source.heap() + reserved() <= heapShare;
       if (!admitted) shed.connection += 1;
       return admitted;
     },
     admitExchange(running) {
       exchanges += 1;
-      if (exchanges % limits.exchangesPerLook === 0) look(false);
+      // What 32 of them bring is much of what a small container has left.
+      if (shedding || exchanges % limits.exchangesPerLook === 0) look(false);
       const admitted = !shedding || (!full && running < limits.exchangesWhileShedding);
       if (!admitted) shed.exchange += 1;
       return admitted;
@@ -192,11 +206,12 @@ class IdleWires {
 }
 
 function processMemory(): MemorySource {
-  const readShare = openContainerMemory();
+  const readContainer = openContainerMemory();
   // A read costs 50 µs.
   const looksPerRead = 16;
   let looks = 0;
-  let share = 0;
+  let container: ContainerMemory = { used: 0, limit: Number.POSITIVE_INFINITY };
+  let takenThen = 0;
   return {
     heapLimit: getHeapStatistics().heap_size_limit,
     heap() {
@@ -204,11 +219,21 @@ function processMemory(): MemorySource {
       return used / most;
     },
     memory(fresh) {
+      if (readContainer === undefined) return 0;
       looks += 1;
-      if (readShare !== undefined && (fresh || looks % looksPerRead === 0)) share = readShare();
-      return share;
+      // A burst takes more between two reads than is left: heads into the heap, and bodies into buffers beside it.
+      const { total_heap_size: heap, external_memory: buffers } = getHeapStatistics();
+      const taken = heap + buffers;
+      if (fresh || looks % looksPerRead === 0) {
+        container = readContainer();
+        takenThen = taken;
+      }
+      return (container.used + Math.max(0, taken - takenThen)) / container.limit;
     },
-    collect: () => globalThis.gc?.(),
+    collect() {
+      globalThis.gc?.();
+      trimMemory();
+    },
     descriptorLimit: openDescriptorLimit(),
   };
 }
