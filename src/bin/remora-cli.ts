@@ -1,5 +1,4 @@
 /** The operator's commands, on a Node that is new enough; started by `remora`. */
-
 import { runCli } from "../cli/run.ts";
 import { endProcess } from "../core/end-process.ts";
 

@@ -61,8 +61,10 @@ function endOnSignals(stop: () => void): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       // Containers die with this program, and the next start removes the rest.
-      if (signal === "SIGINT" && performance.now() - asked > sameCtrlC)
+      if (signal === "SIGINT" && performance.now() - asked > sameCtrlC) {
         void endProcess(process, 130);
+        return;
+      }
       asked = Math.min(asked, performance.now());
       stop();
     });

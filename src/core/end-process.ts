@@ -1,4 +1,5 @@
 /** How a program ends at once, and for certain. */
+import { openCollector } from "./collector.ts";
 
 /**
  * `process.exit` waits for what V8 compiles on other threads, and those may wait for a collection that only this thread
@@ -9,15 +10,7 @@ export async function endProcess(
   host: { exit(code: number): unknown },
   code: number,
 ): Promise<void> {
-  const collect = globalThis.gc ?? (await exposeCollector());
+  const collect = await openCollector();
   collect();
   host.exit(code);
-}
-
-/** Loaded only here: each module of Node costs every program memory for as long as it lives. */
-async function exposeCollector(): Promise<() => void> {
-  const { setFlagsFromString } = await import("node:v8");
-  const { runInNewContext } = await import("node:vm");
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
 }

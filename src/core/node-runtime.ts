@@ -20,8 +20,8 @@ const smallestHeap = 24;
 
 /**
  * Uncapped, V8 sizes its heap by the machine and is killed in a small container by buffer churn alone. A busy sidecar takes
- * about 25 MB beside its heap, so the heap may have half of a small container. There V8 keeps less for
- * what is young, four megabytes instead of seven, so that the rest is not full before load is shed.
+ * about 25 MB beside its heap, so the heap may have half of a small container. There V8 keeps
+ * less for what is young, four megabytes instead of seven, so that the rest is not full before load is shed.
  */
 function heapFlags(memoryLimit: number): string[] {
   const heap = Math.max(smallestHeap, Math.floor(memoryLimit / 2 ** 21));

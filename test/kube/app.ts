@@ -132,6 +132,7 @@ export const sourceFolder: string = `${sourceRoot}/test/apps`;
 
 /** The programs of test/apps and what they import of the project, which keep their places to each other. */
 const sources: readonly string[] = [
+  "src/core/collector.ts",
   "src/core/end-process.ts",
   ...globSync("test/apps/*.{ts,py}", { cwd: project }).filter((file) => !file.endsWith(".test.ts")),
 ];

@@ -1,8 +1,6 @@
 /** Ten thousand rules fit into a sidecar: its heap is 48 MB, and load is shed above three quarters of it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { toBinary } from "@bufbuild/protobuf";
 import type { PolicySnapshot } from "../../src/api/authorization.ts";
 import { AuthorizationSchema } from "../../src/api/gen/authorization_pb.ts";
@@ -10,6 +8,7 @@ import { openWorkloadPolicy } from "../../src/api/mesh-policy.ts";
 import type { AuthorizationRule } from "../../src/api/policy-kinds.ts";
 import { decodeAuthorization } from "../../src/api/wire/authorization.ts";
 import { encodePolicy } from "../../src/control/model/policy.ts";
+import { openCollector } from "../../src/core/collector.ts";
 import { parseSpiffeId } from "../../src/core/spiffe-id.ts";
 import { type Gate, openGate } from "../../src/proxy/policy/authorize.ts";
 
@@ -18,8 +17,7 @@ const rulesPerPolicy = 64;
 const clients = 32;
 const bytesPerRule = 1_024;
 
-setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
+const collect = await openCollector();
 
 const shapes: Readonly<Record<string, (at: number) => AuthorizationRule>> = {
   "with one client each": (at) => ({

@@ -21,8 +21,7 @@ function scene() {
   };
   const changes: boolean[] = [];
   const overload = createOverload((shedding) => changes.push(shedding), {
-    heap: () => process.live + process.garbage,
-    memory: () => process.container,
+    measure: () => ({ heap: process.live + process.garbage, container: process.container }),
     heapLimit,
     descriptorLimit: () => process.descriptors,
     collect() {
@@ -56,11 +55,12 @@ test("with memory to spare everything is admitted", () => {
 
 test("what the container has left is read anew in each tick, not for each connection", () => {
   const asked: boolean[] = [];
-  const memory = (fresh: boolean): number => (asked.push(fresh), 0);
   const overload = createOverload(() => {}, {
-    heap: () => 0,
+    measure(fresh) {
+      asked.push(fresh);
+      return { heap: 0, container: 0 };
+    },
     heapLimit,
-    memory,
     collect: () => {},
     descriptorLimit: () => 1e6,
   });

@@ -62,14 +62,20 @@ export const defaultOverloadLimits: OverloadLimits = {
   idlePart: 0.5,
 };
 
+/** What is in use. */
+export interface MemoryShares {
+  /** Of what V8 may take. */
+  readonly heap: number;
+  /** Of the container's memory; 0 when it has no limit. */
+  readonly container: number;
+}
+
 /** Where the readings come from; a test gives its own. */
 export interface MemorySource {
-  /** Of the heap in use, as a share of what V8 may take. */
-  heap(): number;
+  /** Only `fresh` is the container's share what the kernel counts now, else an estimate. */
+  measure(fresh: boolean): MemoryShares;
   /** What V8 may take, in bytes. */
   readonly heapLimit: number;
-  /** Of the container's memory; 0 when it has no limit. Only `fresh` is it what the kernel counts now, else an estimate. */
-  memory(fresh: boolean): number;
   /** Garbage out of the heap, and what is free back to the kernel. */
   collect(): void;
   /** How many descriptors the process may have now; undefined when that cannot be seen. */
@@ -103,6 +109,8 @@ export function createOverload(
 ): Overload {
   const shed = { connection: 0, exchange: 0, idle: 0 };
   const idle = new IdleWires();
+  /** At the last look. */
+  let shares: MemoryShares = { heap: 0, container: 0 };
   let shedding = false;
   let full = false;
   let ticksSinceCollection = limits.collectTicks;
@@ -117,15 +125,15 @@ export function createOverload(
     share > (shedding ? limit * limits.relief : limit);
   const heapShare = 1 - limits.heapRoom / source.heapLimit;
   const fullShare = 1 - limits.fullRoom / source.heapLimit;
-  const isShort = (fresh: boolean): boolean =>
-    isAbove(source.heap(), heapShare) || isAbove(source.memory(fresh), limits.memoryShare);
+  const isShort = ({ heap, container }: MemoryShares): boolean =>
+    isAbove(heap, heapShare) || isAbove(container, limits.memoryShare);
   /** Garbage is no load: once in a while it is worth a pause to know. */
-  const isShortOfLiving = (fresh: boolean): boolean => {
-    if (!isShort(fresh)) return false;
-    if (ticksSinceCollection < limits.collectTicks) return true;
+  const measureLiving = (fresh: boolean): MemoryShares => {
+    const shares = source.measure(fresh);
+    if (!isShort(shares) || ticksSinceCollection < limits.collectTicks) return shares;
     ticksSinceCollection = 0;
     source.collect();
-    return isShort(true);
+    return source.measure(true);
   };
   /** Of the heap, for what young connections have not taken yet. */
   const reserved = (): number =>
@@ -138,8 +146,9 @@ export function createOverload(
     onChange(told);
   };
   const look = (fresh: boolean): void => {
-    shedding = isShortOfLiving(fresh);
-    full = shedding && (source.heap() > fullShare || source.memory(false) > limits.fullMemoryShare);
+    shares = measureLiving(fresh);
+    shedding = isShort(shares);
+    full = shedding && (shares.heap > fullShare || shares.container > limits.fullMemoryShare);
     tell();
   };
   return {
@@ -151,7 +160,7 @@ export function createOverload(
       if (!shedding) look(false);
       crowded = isCrowded();
       tell();
-      const admitted = !shedding && !crowded && source.heap() + reserved() <= heapShare;
+      const admitted = !shedding && !crowded && shares.heap + reserved() <= heapShare;
       if (!admitted) shed.connection += 1;
       return admitted;
     },
@@ -214,21 +223,19 @@ function processMemory(): MemorySource {
   let takenThen = 0;
   return {
     heapLimit: getHeapStatistics().heap_size_limit,
-    heap() {
-      const { used_heap_size: used, heap_size_limit: most } = getHeapStatistics();
-      return used / most;
-    },
-    memory(fresh) {
-      if (readContainer === undefined) return 0;
+    measure(fresh) {
+      const statistics = getHeapStatistics();
+      const heap = statistics.used_heap_size / statistics.heap_size_limit;
+      if (readContainer === undefined) return { heap, container: 0 };
       looks += 1;
       // A burst takes more between two reads than is left: heads into the heap, and bodies into buffers beside it.
-      const { total_heap_size: heap, external_memory: buffers } = getHeapStatistics();
-      const taken = heap + buffers;
+      const taken = statistics.total_heap_size + statistics.external_memory;
       if (fresh || looks % looksPerRead === 0) {
         container = readContainer();
         takenThen = taken;
       }
-      return (container.used + Math.max(0, taken - takenThen)) / container.limit;
+      const used = container.used + Math.max(0, taken - takenThen);
+      return { heap, container: used / container.limit };
     },
     collect() {
       globalThis.gc?.();
