@@ -57,6 +57,7 @@ function carry(from: EngineHost, sender: Engine, receiver: Engine): void {
 const identity = parseSpiffeId("spiffe://cluster.local/ns/shop/sa/web");
 if (identity === undefined) throw new Error("not an identity");
 const snapshot = { ...noPolicySnapshot, loaded: true };
+const families = createDataPathFamilies();
 const workload: Workload = {
   namespace: "shop",
   name: "web",
@@ -65,9 +66,9 @@ const workload: Workload = {
   discovery: { resolve: async () => ({ kind: "unknown" }) } as unknown as Workload["discovery"],
   policies: { current: () => snapshot, subscribe: () => () => {} },
   tls: () => undefined,
-  meters: createMeters(createDataPathFamilies()),
+  meters: createMeters(families),
   accessLog: undefined,
-  failures: new RecentFailures(),
+  failures: new RecentFailures(families.errors),
   inboundProtocols: new Map(),
   isOpaquePort: () => false,
 };

@@ -189,6 +189,7 @@ function describeWorkload(
   discovery: DiscoveryClient,
 ): Workload {
   const ranges = config.REMORA_OPAQUE_PORTS;
+  const families = createDataPathFamilies();
   return {
     namespace: config.REMORA_POD_NAMESPACE,
     name: config.REMORA_POD_NAME,
@@ -201,9 +202,9 @@ function describeWorkload(
     discovery,
     policies: discovery.policies,
     tls: () => credentials.tls.current(),
-    meters: createMeters(createDataPathFamilies()),
+    meters: createMeters(families),
     accessLog: config.REMORA_ACCESS_LOG ? createEventLog(log, output, "access") : undefined,
-    failures: new RecentFailures(),
+    failures: new RecentFailures(families.errors),
     inboundProtocols: config.REMORA_INBOUND_PROTOCOLS,
     isOpaquePort: (port) =>
       ranges.some(([first, last]: PortRange) => port >= first && port <= last),

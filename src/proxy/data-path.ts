@@ -12,7 +12,8 @@ import { countFlood } from "../protocol/http2/stats.ts";
 import { createDialler } from "./balance/dial.ts";
 import { Upstreams } from "./balance/upstreams.ts";
 import { drainUntrusted } from "./drain-untrusted.ts";
-import { serveMesh } from "./inbound/mesh.ts";
+import type { InboundContext } from "./inbound/context.ts";
+import { refuseHandshake, serveMesh } from "./inbound/mesh.ts";
 import { servePlain } from "./inbound/plain.ts";
 import { Pickers } from "./outbound/pickers.ts";
 import { serveOutbound } from "./outbound/serve.ts";
@@ -69,7 +70,7 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
   const host = options.inboundHost;
   const serve = (socket: Socket): void => void servePlain(socket, inbound);
   listeners.push(await listenTcp({ host, port: inboundPort }, serve, overload));
-  listeners.push(await listenMesh(options, overload, (socket) => serveMesh(socket, inbound)));
+  listeners.push(await listenMesh(options, inbound));
   drainUntrusted(options.tls, wires, log);
 
   return {
@@ -82,22 +83,14 @@ export async function startDataPath(options: DataPathOptions): Promise<DataPath>
   };
 }
 
-async function listenMesh(
-  options: DataPathOptions,
-  overload: Overload,
-  onSocket: (socket: Parameters<typeof serveMesh>[0]) => void,
-): Promise<Listener> {
-  const { tls, log, inboundHost, workload, wires } = options;
-  const failed = workload.meters.families.handshakes.series("inbound", "failed");
+async function listenMesh(options: DataPathOptions, inbound: InboundContext): Promise<Listener> {
+  const { tls, inboundHost, wires } = options;
   const context = tls.current()?.serverOptions ?? {};
   const onKeyFlood = (): void => countFlood(wires.http2.stats, "maxKeyUpdates");
   const listener = await listenTls(
-    { host: inboundHost, port: meshPort, context, admission: overload, onKeyFlood },
-    onSocket,
-    (error, socket) => {
-      failed.value += 1;
-      log.debug({ client: socket.remoteAddress, reason: error.message }, "handshake failed");
-    },
+    { host: inboundHost, port: meshPort, context, admission: inbound.overload, onKeyFlood },
+    (socket) => serveMesh(socket, inbound),
+    (error, socket) => refuseHandshake(error, socket, inbound),
   );
   tls.subscribe((next) => {
     if (next !== undefined) listener.setSecureContext(next.serverOptions);

@@ -16,3 +16,8 @@ export const statusPort = 15_020;
 export function isOwnPort(port: number): boolean {
   return port === outboundPort || port === inboundPort || port === meshPort || port === statusPort;
 }
+
+/** What is said of such a connection. */
+export function describeOwnPort(port: number): string {
+  return `port ${port} is the sidecar's own`;
+}

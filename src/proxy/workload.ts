@@ -20,6 +20,7 @@ export interface Workload {
   readonly meters: Meters;
   /** Undefined when access logging is off. */
   readonly accessLog: AccessLog | undefined;
+  /** Counts what failed, and tells it. */
   readonly failures: RecentFailures;
   /** What the pod's own ports speak, as its spec declares it. */
   readonly inboundProtocols: ReadonlyMap<number, AppProtocol>;

@@ -102,6 +102,7 @@ export interface TestPod {
   readonly destinations: Map<string, Destination>;
   readonly accessLog: AccessEntry[];
   readonly families: DataPathFamilies;
+  readonly failures: RecentFailures;
   /** Where the next captured connections of this pod's application want to go. */
   origDst: SocketAddress;
   /** For connections captured on the way in. */
@@ -135,6 +136,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
   const destinations = new Map<string, Destination>();
   const accessLog: AccessEntry[] = [];
   const families = createDataPathFamilies();
+  const failures = new RecentFailures(families.errors);
   const wires = createWireContext();
   const pod = { origDst: { ip: "", port: 0 }, inboundDst: { ip: "", port: 0 } };
   const { log } = options;
@@ -149,7 +151,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
       tls: () => tls.current(),
       meters: createMeters(families),
       accessLog: options.accessLog ?? ((entry) => void accessLog.push(entry)),
-      failures: new RecentFailures(),
+      failures,
       inboundProtocols: options.inboundProtocols ?? new Map(),
       isOpaquePort: () => false,
     },
@@ -177,6 +179,7 @@ export async function startTestPod(options: TestPodOptions): Promise<TestPod> {
     destinations,
     accessLog,
     families,
+    failures,
     stop,
   });
 }

@@ -11,7 +11,7 @@ export function formatFailures(page: readonly FailureReport[], now: number): str
     one.error,
     one.direction,
     one.service || "-",
-    one.peer === "unknown" ? "-" : one.peer || one.client,
+    one.peer === "unknown" ? "-" : one.peer || one.client || "-",
     describeExample(one),
     [one.detail, one.policy && `policy ${one.policy}`].filter(Boolean).join(", ") || "-",
   ]);

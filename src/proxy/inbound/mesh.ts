@@ -7,6 +7,7 @@ import { formatAddress, normalizeIp } from "../../core/address.ts";
 import type { SpiffeId } from "../../core/spiffe-id.ts";
 import { authenticatePeer } from "../../credentials/peer.ts";
 import { createHttp2Server } from "../../protocol/http2/server.ts";
+import { handshakeError } from "../transport/node-error.ts";
 import { Wire } from "../transport/wire.ts";
 import type { InboundContext } from "./context.ts";
 import { MeshExchanges } from "./mesh-exchanges.ts";
@@ -18,7 +19,6 @@ export function serveMesh(socket: TLSSocket, context: InboundContext): void {
   const peer = authenticatePeer(socket, context.trustDomain, undefined, context.readLeaf);
   if (peer.kind === "rejected") {
     families.handshakes.series("inbound", "rejected").value += 1;
-    families.errors.series("certificate_rejected").value += 1;
     workload.failures.add({
       direction: "inbound",
       error: "certificate_rejected",
@@ -34,6 +34,16 @@ export function serveMesh(socket: TLSSocket, context: InboundContext): void {
   }
   families.handshakes.series("inbound", "ok").value += 1;
   serveAuthenticated(socket, peer.id, context);
+}
+
+/** Whoever reaches the port can make such failures: what is kept of one, and told, is bounded in `failures`. */
+export function refuseHandshake(cause: Error, socket: TLSSocket, context: InboundContext): void {
+  const { workload, log } = context;
+  const { code: error, message: detail } = handshakeError(cause, socket.authorizationError);
+  const client = normalizeIp(socket.remoteAddress ?? "");
+  workload.meters.families.handshakes.series("inbound", "failed").value += 1;
+  workload.failures.add({ direction: "inbound", error, client, peer: "", service: "", detail });
+  log.debug({ client, error, reason: detail }, "handshake failed");
 }
 
 function serveAuthenticated(socket: TLSSocket, peer: SpiffeId, context: InboundContext): void {

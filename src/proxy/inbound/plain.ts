@@ -11,6 +11,7 @@ import { createHttp2Server } from "../../protocol/http2/server.ts";
 import { createOpaqueServer } from "../../protocol/opaque.ts";
 import { connectHead } from "../balance/upstreams.ts";
 import { isOwnPort } from "../ports.ts";
+import { refuseLoop } from "../refuse-loop.ts";
 import {
   detectConnection,
   type OpenTunnel,
@@ -45,14 +46,18 @@ interface AcceptedPlain {
 function acceptPlain(socket: Socket, context: InboundContext): AcceptedPlain | undefined {
   const { workload } = context;
   const origDst = context.originalDestination(socket);
-  if (origDst === undefined || socket.remoteAddress === undefined || isOwnPort(origDst.port)) {
-    workload.meters.families.errors.series("loop_detected").value += 1;
+  // The socket may be gone already; then it has no address and nobody waits for an answer.
+  if (origDst === undefined || socket.remoteAddress === undefined) {
     socket.on("error", () => {});
     resetSocket(socket);
     return undefined;
   }
   const clientIp = normalizeIp(socket.remoteAddress);
   const client = formatAddress({ ip: clientIp, port: socket.remotePort ?? 0 });
+  if (isOwnPort(origDst.port)) {
+    refuseLoop(socket, { direction: "inbound", client, port: origDst.port }, workload);
+    return undefined;
+  }
   const exchanges = new InboundExchanges(context, {
     peer: undefined,
     clientIp,

@@ -4,8 +4,8 @@ import type { Socket } from "node:net";
 import type { SocketAddress } from "../../core/address.ts";
 import { formatAddress, isLoopback, normalizeIp } from "../../core/address.ts";
 import { isOwnPort } from "../ports.ts";
+import { refuseLoop } from "../refuse-loop.ts";
 import { PeekEngine } from "../transport/peek.ts";
-import { resetSocket } from "../transport/reset-socket.ts";
 import { Wire } from "../transport/wire.ts";
 import type { OutboundContext } from "./serve.ts";
 
@@ -25,11 +25,13 @@ export function acceptOutbound(socket: Socket, context: OutboundContext): Accept
     socket.destroy();
     return undefined;
   }
+  const client = formatAddress({
+    ip: normalizeIp(socket.remoteAddress),
+    port: socket.remotePort ?? 0,
+  });
   const toOurselves = origDst.ip === workload.ip || isLoopback(origDst.ip);
   if (toOurselves && isOwnPort(origDst.port)) {
-    workload.meters.families.errors.series("loop_detected").value += 1;
-    socket.on("error", () => {});
-    resetSocket(socket);
+    refuseLoop(socket, { direction: "outbound", client, port: origDst.port }, workload);
     return undefined;
   }
   const open = workload.meters.families.tcpOpen.series("outbound");
@@ -39,9 +41,5 @@ export function acceptOutbound(socket: Socket, context: OutboundContext): Accept
     { socket, side: "downstream", onClosed: () => void (open.value -= 1) },
     (host) => new PeekEngine(host),
   );
-  const client = formatAddress({
-    ip: normalizeIp(socket.remoteAddress),
-    port: socket.remotePort ?? 0,
-  });
   return { wire, client, origDst };
 }

@@ -108,7 +108,6 @@ class PeerMeter implements Meter {
   ): void {
     this.#requests(status, grpcStatus, error).value += 1;
     observe(this.#families.duration.bounds, this.#duration, millis / 1_000);
-    if (error !== undefined) this.#families.errors.series(error).value += 1;
   }
 
   recordConnection(result: ConnectionResult): void {
@@ -117,7 +116,6 @@ class PeerMeter implements Meter {
     families.tcpConnections.series(direction, peer, service, result.error ?? "").value += 1;
     families.tcpBytes.series(direction, peer, service, "sent").value += result.bytesSent;
     families.tcpBytes.series(direction, peer, service, "received").value += result.bytesReceived;
-    if (result.error !== undefined) families.errors.series(result.error).value += 1;
   }
 
   #requests(status: number, grpcStatus: string, error: ErrorCode | undefined): Series {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SeriesFamily } from "../../core/metrics.ts";
+import { createDataPathFamilies } from "./families.ts";
 import {
   type Failure,
   failuresKept,
@@ -18,11 +20,28 @@ const refused: Failure = {
   path: "/first",
 };
 
-function createFailures(): { failures: RecentFailures; at: (millis: number) => void } {
-  let now = 0;
-  const at = (millis: number): void => void (now = millis);
-  return { failures: new RecentFailures(() => now), at };
+interface Rig {
+  readonly failures: RecentFailures;
+  readonly errors: SeriesFamily;
+  readonly at: (millis: number) => void;
 }
+
+function createFailures(): Rig {
+  let now = 0;
+  const { errors } = createDataPathFamilies();
+  const at = (millis: number): void => void (now = millis);
+  return { failures: new RecentFailures(errors, () => now), errors, at };
+}
+
+test("every failure is counted by its code, those too that are told no more", () => {
+  const { failures, errors } = createFailures();
+  for (let index = 0; index < 3 * failuresKept; index += 1)
+    failures.add({ ...refused, service: `shop/${index % 100}` });
+  failures.add({ ...refused, error: "upstream_reset" });
+  assert.equal(errors.series("connect_refused").value, 3 * failuresKept);
+  assert.equal(errors.series("upstream_reset").value, 1);
+  assert.equal(errors.series("internal").value, 0);
+});
 
 test("failures that are alike are one, with the first as the example and the time of both ends", () => {
   const { failures, at } = createFailures();
@@ -64,6 +83,19 @@ test("the newest is told first, and the one that was not seen for longest goes",
   assert.equal(services.length, failuresKept);
   assert.deepEqual(services.slice(0, 2), ["shop/last", "shop/web"]);
   assert.equal(services.includes("shop/0"), false);
+});
+
+test("ever new failures of one code wash away their own, and no other code, nor the other direction", () => {
+  const { failures } = createFailures();
+  failures.add({ ...refused, error: "upstream_reset" });
+  failures.add(refused);
+  for (let index = 0; index < 3 * failuresKept; index += 1)
+    failures.add({ ...refused, direction: "inbound", detail: `reason ${index}` });
+  const told = failures.list();
+  assert.equal(told.length, failuresKept);
+  assert.equal(told[0]?.detail, `reason ${3 * failuresKept - 1}`);
+  const others = told.slice(-2).map(({ direction, error }) => `${direction} ${error}`);
+  assert.deepEqual(others, ["outbound connect_refused", "outbound upstream_reset"]);
 });
 
 test("texts from outside are cut, and still recognized", () => {

@@ -1,12 +1,16 @@
 /**
- * What failed lately, for whoever asks why. Failures that are alike are one, with how often and when, so that a storm of one kind
- * does not wash away the rest; `remora_errors_total` counts all of them.
+ * What failed: every failure is counted in `remora_errors_total`, and the latest are kept for whoever asks why. Those that are
+ * alike are one, with how often and when, so that a storm of one kind does not wash away the rest.
  */
 import type { FailureReport } from "../../api/sidecar-pages.ts";
 import type { ErrorCode } from "../../core/mesh-error.ts";
+import type { SeriesFamily } from "../../core/metrics.ts";
 import type { AccessEntry } from "./access-log.ts";
 
-/** Kinds of failures. Default 64: as many as a person reads, about a kilobyte each. The one that was not seen for longest goes. */
+/**
+ * Kinds of failures. Default 64: as many as a person reads, about a kilobyte each. Of the code that has the most of them the one
+ * that was not seen for longest goes: a stranger who fails in ever new ways washes away his own.
+ */
 export const failuresKept = 64;
 /** Characters of a text that came from outside, such as a path of 64 KiB. */
 export const failureTextLength = 256;
@@ -26,16 +30,20 @@ interface Kind {
 }
 
 export class RecentFailures {
+  readonly #errors: SeriesFamily;
   readonly #now: () => number;
   /** The newest is the last. */
   readonly #kinds: Kind[] = [];
 
-  /** `now` gives milliseconds since 1970. */
-  constructor(now: () => number = Date.now) {
+  /** `errors` is the family of `remora_errors_total`, and `now` gives milliseconds since 1970. */
+  constructor(errors: SeriesFamily, now: () => number = Date.now) {
+    this.#errors = errors;
     this.#now = now;
   }
 
+  /** The one way to count a failure, so that nothing is counted which is not told. */
   add(failure: Failure): void {
+    this.#errors.series(failure.error).value += 1;
     const last = this.#now();
     const detail = cut(failure.detail);
     const index = this.#kinds.findLastIndex(
@@ -46,7 +54,19 @@ export class RecentFailures {
     kind.last = last;
     kind.count += 1;
     this.#kinds.push(kind);
-    if (this.#kinds.length > failuresKept) this.#kinds.shift();
+    if (this.#kinds.length > failuresKept) this.#kinds.splice(this.#leastMissed(), 1);
+  }
+
+  /** The oldest kind of the code, on its side, that has the most. */
+  #leastMissed(): number {
+    const counts = new Map<string, number>();
+    let most = 0;
+    for (const { example } of this.#kinds) {
+      const count = (counts.get(groupOf(example)) ?? 0) + 1;
+      counts.set(groupOf(example), count);
+      most = Math.max(most, count);
+    }
+    return this.#kinds.findIndex(({ example }) => counts.get(groupOf(example)) === most);
   }
 
   /** The newest first. */
@@ -58,6 +78,10 @@ export class RecentFailures {
       count,
     }));
   }
+}
+
+function groupOf({ direction, error }: Failure): string {
+  return `${direction} ${error}`;
 }
 
 /** But for what each of them says by itself. */

@@ -44,6 +44,20 @@ export function connectError(error: unknown, detail: string): MeshError {
   return new MeshError("connect_refused", `${detail}: ${code || message}`, about);
 }
 
+/**
+ * Translates what ended the handshake of a client. Of a certificate that does not hold Node tells in `verdict`, and says
+ * that the client hung up.
+ */
+export function handshakeError(error: unknown, verdict: unknown): MeshError {
+  const { code, message } = facts(error);
+  const reason = typeof verdict === "string" ? verdict : code || message;
+  return new MeshError(
+    isCertificateError(reason) ? "certificate_rejected" : "handshake_failed",
+    `no TLS session: ${reason}`,
+    { side: "downstream", scope: "connection", cause: error },
+  );
+}
+
 /** Translates the error that ended an established connection. */
 export function connectionError(error: unknown, side: ErrorSide): MeshError {
   if (error instanceof MeshError) return error;
