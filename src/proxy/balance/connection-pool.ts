@@ -19,6 +19,16 @@ export interface PoolOptions {
   readonly kept: boolean;
 }
 
+/** Who wants to open one exchange. */
+export interface Taker {
+  /** Connections over which it was sent in vain. */
+  readonly attempts: number;
+  /** The connection has room. The exchange must be opened before this returns, since others wait for the same one. */
+  connect(opener: RequestOpener): void;
+  /** With the dial's MeshError. */
+  connectFailed(error: unknown): void;
+}
+
 export class ConnectionPool {
   readonly #options: PoolOptions;
   readonly #connections = new FreeConnections();
@@ -32,26 +42,31 @@ export class ConnectionPool {
     return this.#connections.size;
   }
 
-  /** A connection with room, now; undefined means that `connect` must be awaited. */
-  ready(): RequestOpener | undefined {
+  /** Hands over a connection that has room: at once when there is one, else when it is dialled. */
+  take(taker: Taker): void {
+    // Whoever closes one idle connection without an answer has closed the others too.
+    const mayReuse = this.#options.kept && taker.attempts === 0;
+    const opener = mayReuse ? this.#ready() : undefined;
+    if (opener !== undefined) taker.connect(opener);
+    else this.#connect(taker).catch((error: unknown) => taker.connectFailed(error));
+  }
+
+  #ready(): RequestOpener | undefined {
     return this.#connections.find()?.opener;
   }
 
-  /**
-   * Dials, or waits for the dial that is under way, and hands over a connection that has room. `use` must open its
-   * exchange before it returns, since others wait for the same connection. Rejects with the dial's MeshError.
-   */
-  async connect(use: (opener: RequestOpener) => void): Promise<void> {
+  /** Dials, or waits for the dial that is under way. */
+  async #connect(taker: Taker): Promise<void> {
     if (!this.#options.shared) {
       const connection = await this.#dial();
-      use(connection.opener);
+      taker.connect(connection.opener);
       if (connection.opener.capacity > 0 && !this.#options.kept) connection.drain();
       return;
     }
     for (;;) {
-      const opener = this.ready();
+      const opener = this.#ready();
       if (opener !== undefined) {
-        use(opener);
+        taker.connect(opener);
         return;
       }
       this.#dialling ??= this.#dial().finally(() => {

@@ -60,6 +60,7 @@ function scene(overrides: Partial<RequestHead> = {}, end = true, retry = false):
   const ended: Relay[] = [];
   const upstream = new FakeUpstream();
   const owner: RelayOwner = {
+    connectFailed: () => assert.fail("nothing is dialled here"),
     onEnd: (relay) => void ended.push(relay),
     onResponse() {},
     retry() {

@@ -19,6 +19,8 @@ import { type Fault, grpcTrailers, isGrpc, rescue } from "./rescue.ts";
 export interface RelayOwner {
   /** The exchange is over. Called exactly once. */
   onEnd(relay: Relay): void;
+  /** No connection came about; the relay may be over by then. */
+  connectFailed(relay: Relay, error: unknown): void;
   /** The upstream certainly did not act on the request, which is still whole: true takes over to try again. */
   retry(relay: Relay, reset: Reset): boolean;
   /** A whole answer to a whole request: true when it says that nothing acted on it and another try was begun. */
@@ -101,6 +103,10 @@ export class Relay implements MessageReader<ResponseHead> {
     for (const chunk of waiting.chunks) up.data(chunk, false);
     if (waiting.trailers !== undefined) up.trailers(waiting.trailers);
     else if (waiting.ended) up.data(nothing, true);
+  }
+
+  connectFailed(error: unknown): void {
+    this.#owner.connectFailed(this, error);
   }
 
   /** Answers the request ourselves, with these headers beside our own, or cuts it when the answer has begun. */

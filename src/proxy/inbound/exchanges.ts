@@ -255,20 +255,11 @@ export class InboundExchanges implements RelayOwner {
   }
 
   #send(relay: Relay, target: Target): void {
-    const pool = this.#context.upstreams.pool(this.endpoint(target.port), target.protocol);
-    // Whoever closes one idle connection without an answer has closed the others too.
-    const isFresh = target.protocol === "opaque" || relay.attempts > 0;
-    const opener = isFresh ? undefined : pool.ready();
-    if (opener !== undefined) relay.connect(opener);
-    else {
-      pool
-        .connect((dialled) => relay.connect(dialled))
-        .catch((error: unknown) => this.#connectFailed(relay, error));
-    }
+    this.#context.upstreams.pool(this.endpoint(target.port), target.protocol).take(relay);
   }
 
   /** A pod that is being ended has lost its application first: the peer may try another pod. */
-  #connectFailed(relay: Relay, error: unknown): void {
+  connectFailed(relay: Relay, error: unknown): void {
     const safe = error instanceof MeshError && error.retry === "unprocessed";
     relay.fail(error, safe && this.client.peer !== undefined ? unprocessed : []);
   }

@@ -112,12 +112,12 @@ function tunnelOpener(
 ): OpenTunnel {
   return (events, opened) => {
     const endpoint = exchanges.endpoint(port);
-    context.upstreams
-      .pool(endpoint, "opaque")
-      .connect((opener) => {
-        opened(new HeldTunnel(connectHead(formatAddress(endpoint)), opener, events));
-      })
-      .catch(() => events.onServerGone());
+    context.upstreams.pool(endpoint, "opaque").take({
+      attempts: 0,
+      connect: (opener) =>
+        opened(new HeldTunnel(connectHead(formatAddress(endpoint)), opener, events)),
+      connectFailed: () => events.onServerGone(),
+    });
   };
 }
 

@@ -55,9 +55,13 @@ function learn(context: OutboundContext, key: string, spoken: Detected["spoken"]
 
 function tunnelOpener(load: EndpointLoad, context: OutboundContext): OpenTunnel {
   return (events, opened) => {
-    openOpaque(load.endpoint, context, (opener) => {
-      const head = connectHead(formatAddress(load.endpoint));
-      opened(new HeldTunnel(head, opener, events, ({ headers }) => isRequestsOnly(headers)));
-    }).catch(() => events.onServerGone());
+    openOpaque(load.endpoint, context, {
+      attempts: 0,
+      connect(opener) {
+        const head = connectHead(formatAddress(load.endpoint));
+        opened(new HeldTunnel(head, opener, events, ({ headers }) => isRequestsOnly(headers)));
+      },
+      connectFailed: () => events.onServerGone(),
+    });
   };
 }

@@ -115,21 +115,13 @@ export class OutboundHttp implements RequestAcceptor, RelayOwner {
     attempt.load = load;
     load.pending += 1;
     const protocol = this.#address(relay.head, load.endpoint);
-    const pool = this.#options.upstreams.pool(load.endpoint, protocol);
-    // Whoever closes one idle connection without an answer has closed the others too.
-    const opener = relay.attempts > 0 ? undefined : pool.ready();
-    if (opener !== undefined) {
-      relay.connect(opener);
-      return;
-    }
-    pool
-      .connect((dialled) => relay.connect(dialled))
-      .catch((error: unknown) => this.#connectFailed(relay, attempt, error));
+    this.#options.upstreams.pool(load.endpoint, protocol).take(relay);
   }
 
-  #connectFailed(relay: Relay, attempt: Attempt, error: unknown): void {
+  connectFailed(relay: Relay, error: unknown): void {
     if (relay.over) return;
     relay.attempts += 1;
+    const attempt = relay.tag as Attempt;
     const load = attempt.load as EndpointLoad;
     if (!this.#tryElsewhere(relay, attempt, load, "connect_refused")) relay.fail(error);
   }

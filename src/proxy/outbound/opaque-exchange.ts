@@ -96,13 +96,12 @@ export class OutboundOpaque implements RequestAcceptor, RelayOwner {
     }
     this.#hold(load);
     relay.head.authority = formatAddress(load.endpoint);
-    openOpaque(load.endpoint, this.#context, (opener) => relay.connect(opener)).catch(
-      (error: unknown) => this.#connectFailed(relay, load, error),
-    );
+    openOpaque(load.endpoint, this.#context, relay);
   }
 
-  #connectFailed(relay: Relay, load: EndpointLoad, error: unknown): void {
-    if (relay.over) return;
+  connectFailed(relay: Relay, error: unknown): void {
+    const load = this.#load;
+    if (relay.over || load === undefined) return;
     load.penalize(monotonicNow());
     this.#tried.add(load);
     const next = pickEndpoint(this.#detected, this.#context, this.#tried);

@@ -1,6 +1,6 @@
 /** Where opaque connections go: one endpoint for each connection, over the mesh when it is there. */
 import { monotonicNow } from "../../core/monotonic.ts";
-import type { RequestOpener } from "../../protocol/exchange.ts";
+import type { Taker } from "../balance/connection-pool.ts";
 import { EndpointLoad } from "../balance/endpoint-load.ts";
 import type { Endpoint } from "../discovery/destination.ts";
 import { currentDestination, type Discovered } from "./discover.ts";
@@ -23,16 +23,9 @@ export function pickEndpoint(
   return context.pickers.find(key, endpointsOf(destination)).pick(monotonicNow(), tried);
 }
 
-export async function openOpaque(
-  endpoint: Endpoint,
-  context: OutboundContext,
-  use: (opener: RequestOpener) => void,
-): Promise<void> {
+export function openOpaque(endpoint: Endpoint, context: OutboundContext, taker: Taker): void {
   const protocol = endpoint.tunnel === "none" ? "opaque" : "mesh";
-  const pool = context.upstreams.pool(endpoint, protocol);
-  const ready = protocol === "mesh" ? pool.ready() : undefined;
-  if (ready !== undefined) use(ready);
-  else await pool.connect(use);
+  context.upstreams.pool(endpoint, protocol).take(taker);
 }
 
 function externalEndpoint(address: { readonly ip: string; readonly port: number }): Endpoint {
