@@ -71,11 +71,11 @@ class ClientSide implements Http2Client, Role {
   }
 
   get ready(): boolean {
-    return this.#connection.settingsReceived;
+    return this.#connection.peer.received;
   }
 
   get extendedConnect(): boolean {
-    return this.#connection.peerExtendedConnect;
+    return this.#connection.peer.extendedConnect;
   }
 
   get active(): number {
@@ -85,7 +85,7 @@ class ClientSide implements Http2Client, Role {
   get capacity(): number {
     const connection = this.#connection;
     if (this.#draining || connection.dead) return 0;
-    const limit = Math.min(connection.peerMaxStreams, connection.settings.maxConcurrentStreams);
+    const limit = Math.min(connection.peer.maxStreams, connection.settings.maxConcurrentStreams);
     const free = Math.max(0, limit - connection.streams.size);
     if (free === 0) this.#wasFull = true;
     return free;
@@ -161,7 +161,7 @@ class ClientSide implements Http2Client, Role {
   }
 
   onUnknownHeaders(streamId: number): void {
-    this.#connection.onStrayFrame(streamId, "HEADERS");
+    this.#connection.strays.onMessage(streamId, "HEADERS");
   }
 
   onResponseHead(stream: Stream, end: boolean): void {

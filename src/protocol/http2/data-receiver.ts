@@ -1,51 +1,49 @@
 /** Byte gear. What DATA frames do: they take from windows, must fit the declared length, and go to the reader as views. */
-import type { FloodBudgets, Http2Limits } from "./limits.ts";
+import type { Faults } from "./faults.ts";
+import type { FloodBudgets } from "./limits.ts";
 import { FLOW_CONTROL_ERROR } from "./numbers.ts";
 import type { ReceiveFlow } from "./receive-flow.ts";
 import { closed, receiveData, type StreamState } from "./state.ts";
+import type { StrayFrames } from "./stray-frames.ts";
 import type { Stream } from "./stream.ts";
 import type { StreamTable } from "./stream-table.ts";
-
-export interface DataOwner {
-  /** The frame belongs to no stream of the table. */
-  onStrayFrame(streamId: number, type: string): void;
-  onBroken(code: number, detail: string): void;
-  flood(limit: keyof Http2Limits): void;
-}
 
 export interface DataReceiverParts {
   readonly streams: StreamTable;
   readonly flow: ReceiveFlow;
   readonly budgets: FloodBudgets;
+  readonly strays: StrayFrames;
 }
 
 export class DataReceiver {
-  readonly #owner: DataOwner;
+  readonly #faults: Faults;
   readonly #streams: StreamTable;
   readonly #flow: ReceiveFlow;
   readonly #budgets: FloodBudgets;
+  readonly #strays: StrayFrames;
   /** Where the pieces of the current frame go; undefined when they were paid for and are thrown away. */
   #stream: Stream | undefined = undefined;
   #end = false;
 
-  constructor(owner: DataOwner, parts: DataReceiverParts) {
-    this.#owner = owner;
+  constructor(faults: Faults, parts: DataReceiverParts) {
+    this.#faults = faults;
     this.#streams = parts.streams;
     this.#flow = parts.flow;
     this.#budgets = parts.budgets;
+    this.#strays = parts.strays;
   }
 
   onFrame(streamId: number, length: number, dataLength: number, end: boolean): void {
     this.#stream = undefined;
     if (!this.#flow.take(length)) {
-      return this.#owner.onBroken(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
+      return this.#faults.onBroken(FLOW_CONTROL_ERROR, "more DATA than the connection's window");
     }
     if (dataLength > 0) this.#budgets.usefulFrameReceived();
-    else if (!end && (this.#budgets.emptyData -= 1) < 0) return this.#owner.flood("emptyData");
+    else if (!end && (this.#budgets.emptyData -= 1) < 0) return this.#faults.flood("emptyData");
     const stream = this.#streams.get(streamId);
     if (stream === undefined) {
       this.#flow.owe(length);
-      return this.#owner.onStrayFrame(streamId, "DATA");
+      return this.#strays.onMessage(streamId, "DATA");
     }
     const problem = this.#check(stream, length, dataLength, end);
     if (problem !== "") {

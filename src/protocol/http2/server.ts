@@ -106,7 +106,9 @@ class ServerSide implements Http2Server, Role {
     if ((streamId & 1) === 0) {
       return connection.onBroken(PROTOCOL_ERROR, "client opened an even stream");
     }
-    if (streamId <= connection.lastPeerStream) return connection.onStrayFrame(streamId, "HEADERS");
+    if (streamId <= connection.lastPeerStream) {
+      return connection.strays.onMessage(streamId, "HEADERS");
+    }
     // RFC 9113 6.8: what comes after the last GOAWAY is not for us, and may go to another connection.
     if (connection.ending) return;
     connection.lastPeerStream = streamId;

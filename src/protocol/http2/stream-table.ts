@@ -10,7 +10,7 @@ import type { Http2Stats } from "./stats.ts";
 import { Stream, type StreamLink } from "./stream.ts";
 import { StreamMap } from "./stream-map.ts";
 
-export interface StreamTableOwner extends StreamLink {
+export interface StreamTableOwner {
   /** A stream has left the table. */
   onGone(): void;
   /** The peer has used up a budget. */
@@ -18,6 +18,8 @@ export interface StreamTableOwner extends StreamLink {
 }
 
 export interface StreamTableParts {
+  /** Of the streams that are made. */
+  readonly link: StreamLink;
   readonly sender: Sender;
   readonly flow: ReceiveFlow;
   readonly budgets: FloodBudgets;
@@ -28,6 +30,7 @@ export class StreamTable {
   readonly #streams = new StreamMap();
   readonly #memory = new ResetMemory();
   readonly #owner: StreamTableOwner;
+  readonly #link: StreamLink;
   readonly #sender: Sender;
   readonly #flow: ReceiveFlow;
   readonly #budgets: FloodBudgets;
@@ -36,6 +39,7 @@ export class StreamTable {
 
   constructor(owner: StreamTableOwner, parts: StreamTableParts) {
     this.#owner = owner;
+    this.#link = parts.link;
     this.#sender = parts.sender;
     this.#flow = parts.flow;
     this.#budgets = parts.budgets;
@@ -58,7 +62,7 @@ export class StreamTable {
   /** Makes a stream in state idle. */
   add(streamId: number, receiveWindow: number): Stream {
     const { initialWindow } = this.#sender;
-    const stream = new Stream(streamId, this.#owner, initialWindow, receiveWindow, this.#ticks);
+    const stream = new Stream(streamId, this.#link, initialWindow, receiveWindow, this.#ticks);
     this.#streams.add(stream);
     this.#stats.streams += 1;
     return stream;
