@@ -50,7 +50,7 @@ suite("a mesh that ends", { skip }, () => {
     const owner = await startOwner(context);
     assert.ok(hasInterface(owner.link));
     owner.process.kill("SIGTERM");
-    await once(owner.process, "exit");
+    assert.deepEqual(await once(owner.process, "exit"), [0, null]);
     await assertGone(owner);
     assert.deepEqual(listMeshes(owner.root), []);
   });

@@ -23,6 +23,5 @@ process.on("SIGTERM", () => {
   void container.exited.then(() => {
     network.close();
     state.close();
-    process.exit(0);
   });
 });

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { WebSocketServer } from "ws";
 import { freePorts } from "../apps/free-ports.ts";
 import { startProgram } from "../apps/program.ts";
 
@@ -53,6 +57,30 @@ test("a cart whose ledger is gone says so on every kind of call, long before the
     const answer = await fetch(`http://127.0.0.1:${web}/cart/eve/${kind}`, { method: "POST" });
     assert.equal(answer.status, 502);
     assert.match(await answer.text(), /14 UNAVAILABLE: connect ECONNREFUSED/, kind);
+  }
+});
+
+test("the shopper who never sleeps ends at SIGTERM, while its requests and its socket are open", async () => {
+  // Keeps every request waiting, and answers on the WebSocket.
+  const web = createServer();
+  const sockets = new WebSocketServer({ server: web });
+  const echoed = new Promise((resolve) => {
+    sockets.on("connection", (socket) => {
+      socket.on("message", resolve);
+      socket.send(JSON.stringify({ caller: "nobody" }));
+    });
+  });
+  web.listen(0, "127.0.0.1");
+  await once(web, "listening");
+  const { port } = web.address() as AddressInfo;
+  try {
+    await using shopper = await startApp("shopper", { WEB_URL: `http://127.0.0.1:${port}` });
+    await Promise.all([echoed, once(web, "request")]);
+    shopper.kill();
+    assert.equal(await shopper.exit(5_000), 0);
+  } finally {
+    web.close();
+    web.closeAllConnections();
   }
 });
 

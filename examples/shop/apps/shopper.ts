@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import type { Receipt } from "./cart-service.ts";
 
@@ -111,10 +112,14 @@ interface Socket {
   close(): Promise<void>;
 }
 
-async function openSocket(): Promise<Socket> {
+/** `stopping` cuts it. */
+async function openSocket(stopping?: AbortSignal): Promise<Socket> {
   const socket = new WebSocket(webUrl.replace("http", "ws") + "/socket", {
     handshakeTimeout: 10_000,
   });
+  const cut = () => socket.terminate();
+  stopping?.addEventListener("abort", cut, { once: true });
+  socket.once("close", () => stopping?.removeEventListener("abort", cut));
   const messages: Buffer[] = [];
   let wake = () => {};
   let lost: Error | undefined;
@@ -189,32 +194,44 @@ async function check(rounds: number): Promise<void> {
   console.log(JSON.stringify(all));
 }
 
-/** Visits at a steady rate, whatever the answers: a slow shop is seen as latency, not as fewer visits. */
+/**
+ * Visits at a steady rate, whatever the answers: a slow shop is seen as latency, not as fewer visits. SIGTERM closes what it
+ * holds open, with which the program ends.
+ */
 function live(): void {
+  const stopping = new AbortController();
   // What people do in a shop: mostly look, sometimes buy.
   const habits = ["http1", "http2", "http2", "http2", "grpc unary", "grpc bidi stream"];
   let round = 0;
-  setInterval(() => {
+  const timer = setInterval(() => {
     round += 1;
     const kind = habits[round % habits.length] ?? "http1";
-    visits[kind]?.(round % 1_000).catch((error: Error) => console.log(`${kind}: ${error.message}`));
+    visits[kind]?.(round % 1_000).catch((error: Error) => {
+      if (!stopping.signal.aborted) console.log(`${kind}: ${error.message}`);
+    });
   }, 1_000 / visitsPerSecond);
-  void holdSocket();
+  process.once("SIGTERM", () => {
+    stopping.abort();
+    clearInterval(timer);
+    agent.destroy();
+  });
+  void holdSocket(stopping.signal);
 }
 
 /** Keeps one WebSocket open and sends an echo through it every second. */
-async function holdSocket(): Promise<void> {
-  for (;;) {
+async function holdSocket(stopping: AbortSignal): Promise<void> {
+  while (!stopping.aborted) {
     try {
-      const socket = await openSocket();
+      const socket = await openSocket(stopping);
       for (;;) {
         const sent = randomBytes(32);
         assertSame("the echoed message", (await socket.echo(sent)).equals(sent), true);
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        await sleep(1_000, undefined, { signal: stopping });
       }
     } catch (error) {
+      if (stopping.aborted) return;
       console.log(`websocket: ${(error as Error).message}`);
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await sleep(1_000, undefined, { signal: stopping }).catch(() => undefined);
     }
   }
 }
@@ -244,4 +261,3 @@ if (process.argv[2] === "--trespass") {
   console.log(`shopper visits ${webUrl} ${visitsPerSecond} times a second`);
   live();
 }
-process.on("SIGTERM", () => process.exit(0));

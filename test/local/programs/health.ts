@@ -27,4 +27,4 @@ server.bindAsync("0.0.0.0:9000", ServerCredentials.createInsecure(), (error) => 
   if (error !== null) throw error;
   process.stdout.write("listening\n");
 });
-process.once("SIGTERM", () => process.exit(0));
+process.once("SIGTERM", () => server.forceShutdown());

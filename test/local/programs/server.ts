@@ -14,6 +14,7 @@ const server = createServer((request, response) => {
 server.listen(8080);
 process.once("SIGTERM", () => {
   process.stdout.write("bye\n");
-  process.exit(0);
+  server.close();
+  server.closeAllConnections();
 });
 process.stdout.write("listening\n");
