@@ -8,6 +8,8 @@ const program = new URL("../programs/paced-http1.ts", import.meta.url).pathname;
 export interface PacedLoad {
   readonly connections: number;
   readonly rate: number;
+  /** Seconds at that rate which do not count. */
+  readonly warmUp: number;
   readonly seconds: number;
   /** Seconds between the opening of all connections and the first paced request. */
   readonly delay: number;
@@ -26,12 +28,14 @@ export interface PacedRun {
   readonly program: RunningProgram;
   /** All connections are open, each with one request answered. */
   readonly opened: Promise<void>;
+  /** What counts begins. */
+  readonly warm: Promise<void>;
   readonly result: Promise<PacedResult>;
 }
 
 export function startPaced({ site, pair }: Subject, load: PacedLoad): PacedRun {
   const targets = pair.targets ?? [pair.target];
-  const numbers = [load.connections, load.rate, load.seconds, load.delay].map(String);
+  const numbers = [load.connections, load.rate, load.warmUp, load.seconds, load.delay].map(String);
   const command = [
     process.execPath,
     program,
@@ -42,7 +46,7 @@ export function startPaced({ site, pair }: Subject, load: PacedLoad): PacedRun {
   const options = { namespace: site.clientNamespace, core: site.cores.load };
   const running = launch("paced-http1", command, options);
   const line = async (pattern: RegExp): Promise<string> => {
-    const deadline = Date.now() + (load.seconds + load.delay + 30) * 1000;
+    const deadline = Date.now() + (load.warmUp + load.seconds + load.delay + 30) * 1000;
     let ended = false;
     void running.ended.then(() => {
       ended = true;
@@ -54,7 +58,10 @@ export function startPaced({ site, pair }: Subject, load: PacedLoad): PacedRun {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };
+  const opened = line(/^open$/m).then(() => {});
+  const warm = line(/^warm$/m).then(() => {});
   const result = line(/^\{.*\}$/m).then((text) => JSON.parse(text) as PacedResult);
-  result.catch(() => {});
-  return { program: running, opened: line(/^open$/m).then(() => {}), result };
+  // Whoever waits for none of them has ended the program.
+  for (const each of [opened, warm, result]) each.catch(() => {});
+  return { program: running, opened, warm, result };
 }

@@ -1,97 +1,79 @@
 /**
- * `paced-http1.ts HOST:PORT,… PATH CONNECTIONS RATE SECONDS DELAY`: opens that many connections, to the targets in turn,
- * with one request on each, and prints `open`, waits DELAY seconds, then sends RATE requests per second over them in turn, on a fixed schedule.
+ * `paced-http1.ts HOST:PORT,… PATH CONNECTIONS RATE WARM-UP SECONDS DELAY`: opens that many connections, to the targets in turn, with one
+ * request on each, and prints `open`, waits DELAY seconds, then sends RATE requests per second over them in turn, on a fixed schedule.
  * It never waits for an answer before the next request is sent, so a stall is seen by every request that it delayed.
+ * After WARM-UP seconds of that it prints `warm`, and what is sent from then on counts: a program that is young stalls by itself.
  * Prints one line of JSON and keeps the connections until it is ended.
  */
-import { connect, type Socket } from "node:net";
+import { PacedConnection } from "./paced-connection.ts";
 
 const [targets = "", path = "/", ...numbers] = process.argv.slice(2);
-const [connections = 1, rate = 1, seconds = 1, delay = 0] = numbers.map(Number);
+const [connections = 1, rate = 1, warmUp = 0, seconds = 1, delay = 0] = numbers.map(Number);
 const hosts = targets.split(",");
 const request = Buffer.from(`GET ${path} HTTP/1.1\r\nhost: bench\r\n\r\n`, "latin1");
+const unmeasured = Math.floor(rate * warmUp);
+const total = unmeasured + Math.floor(rate * seconds);
 
-interface Connection {
-  readonly socket: Socket;
-  /** When the requests were sent whose answer is not there yet. */
-  readonly sentAt: number[];
-  received: Buffer;
-}
-
-const latencies: number[] = [];
-let errors = 0;
+/** Milliseconds; filled up to `answered`. */
+const latencies = new Float64Array(total - unmeasured);
 let answered = 0;
+/** When the first request that counts was sent. */
+let countedFrom = Number.POSITIVE_INFINITY;
+let opened = 0;
+let errors = 0;
 
 const all = Array.from({ length: connections }, open);
-for (const connection of all) send(connection);
-await until(() => answered + errors >= connections);
+await until(() => opened + errors >= connections);
 process.stdout.write("open\n");
 await new Promise((resolve) => setTimeout(resolve, delay * 1000));
-latencies.length = 0;
 await sendPaced();
 report();
 
-function open(_: unknown, at: number): Connection {
+function open(_: unknown, at: number): PacedConnection {
   const [host = "", port] = (hosts[at % hosts.length] ?? "").split(":");
-  const socket = connect({ host, port: Number(port), noDelay: true });
-  const connection: Connection = { socket, sentAt: [], received: Buffer.alloc(0) };
-  socket.on("error", () => socket.destroy());
-  socket.on("close", () => {
-    errors += Math.max(connection.sentAt.length, 1);
-    connection.sentAt.length = 0;
+  let first = true;
+  const connection = new PacedConnection(host, Number(port), request, {
+    answered(sentAt) {
+      if (first) opened += 1;
+      first = false;
+      if (sentAt < countedFrom) return;
+      latencies[answered] = performance.now() - sentAt;
+      answered += 1;
+    },
+    failed(count) {
+      errors += count;
+    },
   });
-  socket.on("data", (data: Buffer) => take(connection, data));
+  connection.send();
   return connection;
 }
 
-function take(connection: Connection, data: Buffer): void {
-  connection.received =
-    connection.received.length === 0 ? data : Buffer.concat([connection.received, data]);
-  for (;;) {
-    const end = connection.received.indexOf("\r\n\r\n");
-    if (end < 0) return;
-    const head = connection.received.toString("latin1", 0, end).toLowerCase();
-    const length = Number(/\r\ncontent-length: *(\d+)/.exec(head)?.[1]);
-    if (!head.startsWith("http/1.1 200") || Number.isNaN(length)) errors += 1;
-    if (connection.received.length < end + 4 + length) return;
-    connection.received = connection.received.subarray(end + 4 + length);
-    const sentAt = connection.sentAt.shift();
-    if (sentAt !== undefined) latencies.push(now() - sentAt);
-    answered += 1;
-  }
-}
-
-function send(connection: Connection): void {
-  if (connection.socket.destroyed) {
-    errors += 1;
-    return;
-  }
-  connection.sentAt.push(now());
-  connection.socket.write(request);
-}
-
 async function sendPaced(): Promise<void> {
-  const start = now();
-  const total = Math.floor(rate * seconds);
+  const start = performance.now();
   let sent = 0;
   while (sent < total) {
-    const due = Math.min(total, Math.floor(((now() - start) / 1000) * rate));
+    const due = Math.min(total, Math.floor(((performance.now() - start) / 1000) * rate));
     for (; sent < due; sent += 1) {
-      const connection = all[sent % all.length];
-      if (connection !== undefined) send(connection);
+      if (sent === unmeasured) beginCounting();
+      all[sent % all.length]?.send();
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  const deadline = now() + 2_000;
-  await until(() => latencies.length + errors >= total || now() > deadline);
-  errors += Math.max(0, total - latencies.length - errors);
+  const deadline = performance.now() + 2_000;
+  await until(() => answered + errors >= latencies.length || performance.now() > deadline);
+  errors += Math.max(0, latencies.length - answered - errors);
+}
+
+function beginCounting(): void {
+  countedFrom = performance.now();
+  process.stdout.write("warm\n");
 }
 
 function report(): void {
-  latencies.sort((a, b) => a - b);
-  const at = (part: number) => latencies[Math.floor(latencies.length * part)] ?? 0;
+  const sorted = latencies.subarray(0, answered).sort();
+  const at = (part: number) => sorted[Math.floor(sorted.length * part)] ?? 0;
   const result = {
-    requests: latencies.length,
+    requests: sorted.length,
     p50: at(0.5),
     p90: at(0.9),
     p99: at(0.99),
@@ -99,10 +81,6 @@ function report(): void {
     errors,
   };
   process.stdout.write(`${JSON.stringify(result)}\n`);
-}
-
-function now(): number {
-  return performance.now();
 }
 
 async function until(condition: () => boolean): Promise<void> {

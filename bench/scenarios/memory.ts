@@ -99,7 +99,7 @@ async function measureIdle(subject: Subject, count: number): Promise<Sample> {
 
 async function openQuietly(subject: Subject, count: number): Promise<PacedRun> {
   const delay = quietMillis / 1_000 + 1;
-  const run = startPaced(subject, { connections: count, rate: 1, seconds: 1, delay });
+  const run = startPaced(subject, { connections: count, rate: 1, warmUp: 0, seconds: 1, delay });
   await run.opened;
   await sleep(quietMillis);
   return run;
@@ -108,7 +108,13 @@ async function openQuietly(subject: Subject, count: number): Promise<PacedRun> {
 async function measureConnections(subject: Subject): Promise<Sample> {
   await sleep(settleMillis);
   const idle = largestMegabytes(subject.pair);
-  const run = startPaced(subject, { connections, rate, seconds: subject.seconds, delay: 2 });
+  const run = startPaced(subject, {
+    connections,
+    rate,
+    warmUp: 0,
+    seconds: subject.seconds,
+    delay: 2,
+  });
   try {
     await run.opened;
     await sleep(1_000);
@@ -144,7 +150,7 @@ async function measurePeers(subject: Subject): Promise<Sample> {
   await sleep(settleMillis);
   const idle = largestMegabytes(loaded);
   const seconds = Math.max(subject.seconds, loadedSeconds);
-  const run = startPaced(subject, { connections, rate, seconds, delay: 2 });
+  const run = startPaced(subject, { connections, rate, warmUp: 0, seconds, delay: 2 });
   let measured: { readonly peak: number; readonly value: PacedResult };
   try {
     await run.opened;
