@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { run } from "node:test";
 import { parseArgs } from "node:util";
 import { formatTable } from "../../src/cli/table.ts";
-import { joinVerdicts, readVerdict, type Verdict } from "./verdict.ts";
+import { type Cases, collectVerdicts } from "./file-verdicts.ts";
+import { joinVerdicts, type Verdict } from "./verdict.ts";
 import { judgeVersion } from "./versions.ts";
 
 const usage = `Usage: npm run conformance [-- [--output json] [--loops N] [FILTER…]]
@@ -29,7 +30,7 @@ const told = [
   "test/mesh/protocols.test.ts",
   "test/judges/websocket/websocket.test.ts",
 ];
-const counted: Readonly<Record<string, readonly [judge: string, against: string]>> = {
+const counted: Readonly<Record<string, Cases>> = {
   "test/rfc/http1-rules.test.ts": ["RFC 9110 and 9112", "HTTP/1 through a pair of sidecars"],
   "test/judges/spiffe/spiffe.test.ts": ["go-spiffe", "issued chains, handshakes both ways"],
   "test/judges/xds/xds.test.ts": ["Istio's delta xDS client", "control"],
@@ -85,30 +86,9 @@ async function judge({ json, files }: Options): Promise<number> {
 }
 
 async function judgeFile(file: string): Promise<readonly Verdict[]> {
-  const found: Verdict[] = [];
-  const [judge, against] = counted[file] ?? [];
   // Of the mesh's own tests only those are somebody else's judgement.
   const only = file.startsWith("test/mesh/") ? { testNamePatterns: [/grpc-js|grpcio/] } : {};
-  const events = run({ files: [file], ...only });
-  events.on("test:diagnostic", ({ message }) => {
-    const verdict = readVerdict(message);
-    if (verdict !== undefined) found.push(verdict);
-  });
-  events.on("test:pass", ({ name, skip, details }) => {
-    if (details.type === "suite" || judge === undefined || against === undefined) return;
-    const notPassed = skip === undefined ? [] : [`${name}: skipped: ${String(skip)}`];
-    found.push({ judge, against, passed: skip === undefined ? 1 : 0, of: 1, notPassed });
-  });
-  events.on("test:fail", ({ name, details }) => {
-    if (details.type === "suite") return;
-    const why = details.error.message.split("\n", 1)[0] ?? "";
-    // A test that failed before it told a verdict would else be missed.
-    const whose = { judge: judge ?? file, against: against ?? "-" };
-    found.push({ ...whose, passed: 0, of: 1, notPassed: [`${name}: ${why}`] });
-  });
-  for await (const _event of events);
-  if (found.length > 0) return found;
-  return [{ judge: file, against: "-", passed: 0, of: 1, notPassed: ["it did not run"] }];
+  return await collectVerdicts(run({ files: [file], ...only }), file, counted[file]);
 }
 
 function describe(rows: readonly Verdict[]): string {
