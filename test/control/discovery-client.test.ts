@@ -85,6 +85,8 @@ test("a sidecar learns of a service and its pods, and of every later change", as
   await eventually("an unready pod", () => endpoints(client).join() === "10.0.0.2,10.0.0.3");
   fixture.folder.remove("c.json");
   await eventually("a removed pod", () => endpoints(client).join() === "10.0.0.2");
+  fixture.folder.remove("web.json");
+  await eventually("a removed service", () => client.lookup("10.1.0.1", 80)?.kind === "unknown");
   assert.deepEqual(await client.resolve("10.7.7.7", 80), { kind: "unknown" });
 });
 
