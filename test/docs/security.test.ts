@@ -17,7 +17,9 @@ import {
   maxHandshakes,
 } from "../../src/proxy/transport/listen.ts";
 import { defaultOverloadLimits } from "../../src/proxy/transport/overload.ts";
+import { youngBytes } from "../../src/proxy/transport/receive-buffer.ts";
 import { lingerMillis, turnReadTime } from "../../src/proxy/transport/wire.ts";
+import { maxYoungGarbage, receivedPerLook } from "../../src/proxy/transport/young-garbage.ts";
 
 const page = readFileSync("docs/security.md", "utf8");
 /** What a server offers; the other settings are no limits. */
@@ -47,6 +49,9 @@ const chapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     maxKeyUpdates,
     backlog,
     lingerMillis,
+    youngBytes,
+    maxYoungGarbage,
+    receivedPerLook,
     turnReadTime,
   },
   "Load shed": { ...defaultOverloadLimits },

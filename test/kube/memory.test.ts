@@ -1,6 +1,7 @@
 /** A sidecar that meets the limit of its memory, which the kernel enforces: it sheds load, and nobody else notices. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { spawn } from "node:child_process";
+import { after, before, type TestContext, test } from "node:test";
 import { eventually } from "../control/eventually.ts";
 import {
   deployApps,
@@ -34,10 +35,14 @@ const bytes = Buffer.concat([Buffer.from(head), Buffer.alloc(1e6)]);
 })();
 `;
 
+/** Processes that want the node's processors beside the attack: a sidecar that gets none lets connections pile up. */
+const busyLoops = Number(process.env["KUBE_BUSY_LOOPS"] ?? "0");
+
 before(() => installMesh());
 after(() => uninstallMesh());
 
 test("a sidecar at its memory's limit refuses work and lives", async (context) => {
+  keepBusy(context);
   const namespace = await makeNamespace(context, "kube-limit", injectLabel);
   const outside = await makeNamespace(context, "kube-limit-outside");
   await deployApps(
@@ -75,3 +80,10 @@ test("a sidecar at its memory's limit refuses work and lives", async (context) =
   assert.deepEqual(restartsOf(pod), {}, await endsOf(namespace, pod));
   context.diagnostic(`shed ${await shed()} times under a limit of ${limit}`);
 });
+
+function keepBusy(context: TestContext): void {
+  const loops = Array.from({ length: busyLoops }, () => spawn("sh", ["-c", "while :; do :; done"]));
+  context.after(() => {
+    for (const loop of loops) loop.kill();
+  });
+}

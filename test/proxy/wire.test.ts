@@ -8,7 +8,7 @@ import { connect as connectTls, createServer as createTlsServer, type TLSSocket 
 import { monotonicNow } from "../../src/core/monotonic.ts";
 import type { Engine, EngineHost, Reset } from "../../src/protocol/exchange.ts";
 import { createDirectWriter, unable, written } from "../../src/proxy/transport/direct-write.ts";
-import { createReceiveBuffer } from "../../src/proxy/transport/receive-buffer.ts";
+import { createReceiveBuffer, youngBytes } from "../../src/proxy/transport/receive-buffer.ts";
 import { turnReadTime, Wire, type WireContext } from "../../src/proxy/transport/wire.ts";
 import { createWireContext } from "../../src/proxy/transport/wire-context.ts";
 
@@ -93,6 +93,29 @@ async function tlsPair(t: TestContext): Promise<{ client: Socket; server: TLSSoc
 test("an accepted socket can be read into the shared buffer on this Node", async (t) => {
   const { server } = await pair(t);
   assert.equal(createReceiveBuffer().receiveInto(server, { receive() {} }), true);
+});
+
+test("a young connection is read in small pieces, whatever the kernel has of it", async (t) => {
+  const { client, server } = await pair(t);
+  const total = 1024 * 1024;
+  const lengths: number[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const createProbe = (host: EngineHost): Probe => {
+    const probe = new Probe(host);
+    probe.onReceive = ({ length }) => {
+      lengths.push(length);
+      if (probe.received === total) resolve();
+    };
+    return probe;
+  };
+  const wire = new Wire(createWireContext(), { socket: server, side: "downstream" }, createProbe);
+  wire.pauseReading();
+  client.write(Buffer.alloc(total));
+  await until(() => client.writableLength < total / 2);
+  wire.resumeReading();
+  await promise;
+  assert.deepEqual(lengths.slice(0, 4), Array(4).fill(youngBytes));
+  assert.ok(Math.max(...lengths) > youngBytes, "it stays young");
 });
 
 test("an accepted socket can be written to without its stream on this Node", async (t) => {

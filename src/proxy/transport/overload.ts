@@ -1,10 +1,7 @@
 /** Load shed: near the end of the memory or the descriptors that the sidecar may have, new work is refused so that the rest lives on. */
-import { getHeapStatistics } from "node:v8";
 import type { Bag } from "../../core/churn-set.ts";
-import { trimMemory } from "../../core/ffi/trim-memory.ts";
-import type { Reset } from "../../protocol/exchange.ts";
-import { type ContainerMemory, openContainerMemory } from "./container-memory.ts";
-import { openDescriptorLimit } from "./descriptor-limit.ts";
+import { IdleWires } from "./idle-wires.ts";
+import { type MemoryShares, processResources, type Resources } from "./resources.ts";
 import type { Wire } from "./wire.ts";
 
 export interface OverloadLimits {
@@ -62,26 +59,6 @@ export const defaultOverloadLimits: OverloadLimits = {
   idlePart: 0.5,
 };
 
-/** What is in use. */
-export interface MemoryShares {
-  /** Of what V8 may take. */
-  readonly heap: number;
-  /** Of the container's memory; 0 when it has no limit. */
-  readonly container: number;
-}
-
-/** Where the readings come from; a test gives its own. */
-export interface MemorySource {
-  /** Only `fresh` is the container's share what the kernel counts now, else an estimate. */
-  measure(fresh: boolean): MemoryShares;
-  /** What V8 may take, in bytes. */
-  readonly heapLimit: number;
-  /** Garbage out of the heap, and what is free back to the kernel. */
-  collect(): void;
-  /** How many descriptors the process may have now; undefined when that cannot be seen. */
-  descriptorLimit(): number | undefined;
-}
-
 export interface Overload {
   readonly shedding: boolean;
   /** What was refused or closed so far. */
@@ -94,17 +71,10 @@ export interface Overload {
   tick(wires: Bag<Wire>): void;
 }
 
-const closedForRoom: Reset = {
-  code: "overloaded",
-  http2Code: 0xb,
-  detail: "idle connection closed for want of memory or descriptors",
-  unprocessed: true,
-};
-
 /** `onChange` hears when new work begins to be refused, and when that ends. */
 export function createOverload(
   onChange: (shedding: boolean) => void = () => {},
-  source: MemorySource = processMemory(),
+  resources: Resources = processResources(),
   limits: OverloadLimits = defaultOverloadLimits,
 ): Overload {
   const shed = { connection: 0, exchange: 0, idle: 0 };
@@ -123,21 +93,21 @@ export function createOverload(
   let told = false;
   const isAbove = (share: number, limit: number): boolean =>
     share > (shedding ? limit * limits.relief : limit);
-  const heapShare = 1 - limits.heapRoom / source.heapLimit;
-  const fullShare = 1 - limits.fullRoom / source.heapLimit;
+  const heapShare = 1 - limits.heapRoom / resources.heapLimit;
+  const fullShare = 1 - limits.fullRoom / resources.heapLimit;
   const isShort = ({ heap, container }: MemoryShares): boolean =>
     isAbove(heap, heapShare) || isAbove(container, limits.memoryShare);
   /** Garbage is no load: once in a while it is worth a pause to know. */
   const measureLiving = (fresh: boolean): MemoryShares => {
-    const shares = source.measure(fresh);
+    const shares = resources.measure(fresh);
     if (!isShort(shares) || ticksSinceCollection < limits.collectTicks) return shares;
     ticksSinceCollection = 0;
-    source.collect();
-    return source.measure(true);
+    resources.collect();
+    return resources.measure(true);
   };
   /** Of the heap, for what young connections have not taken yet. */
   const reserved = (): number =>
-    (Math.max(0, open.size - openAtTick) * limits.newConnectionBytes) / source.heapLimit;
+    (Math.max(0, open.size - openAtTick) * limits.newConnectionBytes) / resources.heapLimit;
   const isCrowded = (): boolean =>
     open.size > descriptors * limits.descriptorShare * (crowded ? limits.relief : 1);
   const tell = (): void => {
@@ -176,71 +146,11 @@ export function createOverload(
       ticksSinceCollection += 1;
       open = wires;
       openAtTick = wires.size;
-      descriptors = source.descriptorLimit() ?? descriptors;
+      descriptors = resources.descriptorLimit() ?? descriptors;
       crowded = isCrowded();
       look(true);
       if (told) shed.idle += idle.closeSome(wires, limits);
       else idle.forget();
     },
-  };
-}
-
-type Silences = Map<Wire, { readonly bytesRead: number; readonly ticks: number }>;
-
-/** Finds the connections that say nothing: a keep-alive client in use is only idle for moments. */
-class IdleWires {
-  #silent: Silences = new Map();
-
-  /** Gives how many were closed. Wires come in the order in which they were opened. */
-  closeSome(wires: Iterable<Wire>, { idleTicks, idlePart }: OverloadLimits): number {
-    const silent: Silences = new Map();
-    const idle: Wire[] = [];
-    for (const wire of wires) {
-      if (!wire.isDownstream || wire.engine.active > 0) continue;
-      const { bytesRead } = wire.socket;
-      const before = this.#silent.get(wire);
-      const ticks = before?.bytesRead === bytesRead ? before.ticks + 1 : 0;
-      silent.set(wire, { bytesRead, ticks });
-      if (ticks >= idleTicks) idle.push(wire);
-    }
-    this.#silent = silent;
-    const oldest = idle.slice(0, Math.ceil(idle.length * idlePart));
-    for (const wire of oldest) wire.destroy(closedForRoom);
-    return oldest.length;
-  }
-
-  forget(): void {
-    if (this.#silent.size > 0) this.#silent = new Map();
-  }
-}
-
-function processMemory(): MemorySource {
-  const readContainer = openContainerMemory();
-  // A read costs 50 µs.
-  const looksPerRead = 16;
-  let looks = 0;
-  let container: ContainerMemory = { used: 0, limit: Number.POSITIVE_INFINITY };
-  let takenThen = 0;
-  return {
-    heapLimit: getHeapStatistics().heap_size_limit,
-    measure(fresh) {
-      const statistics = getHeapStatistics();
-      const heap = statistics.used_heap_size / statistics.heap_size_limit;
-      if (readContainer === undefined) return { heap, container: 0 };
-      looks += 1;
-      // A burst takes more between two reads than is left: heads into the heap, and bodies into buffers beside it.
-      const taken = statistics.total_heap_size + statistics.external_memory;
-      if (fresh || looks % looksPerRead === 0) {
-        container = readContainer();
-        takenThen = taken;
-      }
-      const used = container.used + Math.max(0, taken - takenThen);
-      return { heap, container: used / container.limit };
-    },
-    collect() {
-      globalThis.gc?.();
-      trimMemory();
-    },
-    descriptorLimit: openDescriptorLimit(),
   };
 }

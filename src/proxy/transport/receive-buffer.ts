@@ -14,9 +14,19 @@ import {
   type StreamBinding,
   type StreamHandle,
 } from "./stream-binding.ts";
+import { receivedPerLook } from "./young-garbage.ts";
 
 /** One turn's worth of a busy connection: large reads make bulk transfers cheap, and there is only one buffer. */
 const bufferBytes = 256 * 1024;
+
+/**
+ * Of it a young connection may fill so much: what is read is held until somebody takes it, and behind a stall hundreds
+ * of connections are read at once before any of them is looked at.
+ */
+export const youngBytes: number = 16 * 1024;
+
+/** So often a connection must have filled that to be given the whole buffer: more than a head, and than a server takes that reads nothing. */
+const readsOfTheYoung = 8;
 
 /** So many views of the buffer are kept, by length: small messages come in few sizes. A power of two. */
 const keptViews = 64;
@@ -35,18 +45,23 @@ export interface ReceiveBuffer {
 type Internals = Socket & { _handle: StreamHandle | null } & Record<symbol, unknown>;
 
 const receiverOf = Symbol("receiver");
+const youngReads = Symbol("youngReads");
 
-type OwnedHandle = StreamHandle & { [receiverOf]?: Receiver };
+type OwnedHandle = StreamHandle & { [receiverOf]?: Receiver; [youngReads]?: number };
 
+/** `onReceived` is called once in `receivedPerLook` bytes. */
 export function createReceiveBuffer(
+  onReceived: () => void = () => {},
   binding: StreamBinding | undefined = findStreamBinding(),
 ): ReceiveBuffer {
   const bufferSymbol = findBufferSymbol();
   if (binding === undefined || bufferSymbol === undefined) return { receiveInto: () => false };
   const { streamBaseState, kReadBytesOrError } = binding;
   const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  const young = buffer.subarray(0, youngBytes);
   const views: Buffer[] = Array.from({ length: keptViews }, () => buffer.subarray(0, 0));
   let ofNode: ReadCallback | undefined;
+  let unseen = 0;
 
   const onRead = function (this: OwnedHandle, filled: ArrayBuffer | undefined): void {
     const length = streamBaseState[kReadBytesOrError] as number;
@@ -60,7 +75,19 @@ export function createReceiveBuffer(
       view = buffer.subarray(0, length);
       views[length & (keptViews - 1)] = view;
     }
+    if (length === youngBytes) grow(this);
+    unseen += length;
+    if (unseen >= receivedPerLook) {
+      unseen = 0;
+      onReceived();
+    }
     this[receiverOf]?.receive(view);
+  };
+
+  const grow = (handle: OwnedHandle): void => {
+    const reads = (handle[youngReads] ?? 0) + 1;
+    handle[youngReads] = reads;
+    if (reads === readsOfTheYoung) handle.useUserBuffer?.(buffer);
   };
 
   return {
@@ -75,7 +102,7 @@ export function createReceiveBuffer(
       internals[bufferSymbol] = buffer;
       handle[receiverOf] = receiver;
       handle.onread = onRead;
-      handle.useUserBuffer(buffer);
+      handle.useUserBuffer(young);
       return true;
     },
   };

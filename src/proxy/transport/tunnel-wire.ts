@@ -9,6 +9,7 @@ import type {
   Reset,
   ResponseHead,
 } from "../../protocol/exchange.ts";
+import { Rest } from "./rest.ts";
 import type { Flushable } from "./turn.ts";
 import type { WireContext } from "./wire.ts";
 
@@ -32,8 +33,7 @@ export class TunnelWire implements EngineHost, Flushable, MessageReader<RequestH
   #paused = false;
   /** Received while reading was paused, and not granted back. */
   #held = 0;
-  /** What the engine has not taken yet. */
-  #rest: Buffer | undefined;
+  readonly #rest = new Rest();
   /** Given to the tunnel, and not yet credited. */
   #inFlight = 0;
   #finishing = false;
@@ -110,20 +110,19 @@ export class TunnelWire implements EngineHost, Flushable, MessageReader<RequestH
   }
 
   readAgain(rest: Buffer): void {
-    this.#rest = Buffer.from(rest);
+    this.#rest.keep(rest);
     this.wantFlush();
   }
 
   #readRest(): void {
-    const rest = this.#rest;
+    const rest = this.#rest.take();
     if (rest === undefined) return;
-    this.#rest = undefined;
     this.#engine?.receive(rest);
     this.#grantHeld();
   }
 
   #grantHeld(): void {
-    if (this.#paused || this.#rest !== undefined) return;
+    if (this.#paused || this.#rest.waits) return;
     if (this.#held > 0) this.#down.grant(this.#held);
     this.#held = 0;
   }
@@ -142,9 +141,7 @@ export class TunnelWire implements EngineHost, Flushable, MessageReader<RequestH
     if (this.#engine === undefined) {
       this.#early = Buffer.concat([this.#early, chunk]);
       this.#choose(false);
-    } else if (this.#rest !== undefined) {
-      this.#rest = Buffer.concat([this.#rest, chunk]);
-    } else {
+    } else if (!this.#rest.append(chunk)) {
       this.#engine.receive(chunk);
     }
     this.#held += chunk.length;

@@ -9,12 +9,13 @@ import { createDirectWriter } from "./direct-write.ts";
 import { createReceiveBuffer } from "./receive-buffer.ts";
 import { createTurn } from "./turn.ts";
 import type { Wire, WireContext } from "./wire.ts";
+import { createYoungGarbage } from "./young-garbage.ts";
 
 export function createWireContext(): WireContext {
   const buffers = createBufferPool();
   return {
     turn: createTurn(),
-    receiveBuffer: createReceiveBuffer(),
+    receiveBuffer: createReceiveBuffer(createYoungGarbage()),
     directWriter: createDirectWriter(),
     buffers,
     http2: { stats: createHttp2Stats(), buffers },

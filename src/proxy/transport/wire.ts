@@ -11,8 +11,9 @@ import type { Http1Stats } from "../../protocol/http1/stats.ts";
 import type { Http2Settings } from "../../protocol/http2/settings.ts";
 import { type DirectWriter, unable, written } from "./direct-write.ts";
 import { connectionError } from "./node-error.ts";
-import type { ReceiveBuffer, Receiver } from "./receive-buffer.ts";
+import { type ReceiveBuffer, type Receiver, youngBytes } from "./receive-buffer.ts";
 import { resetSocket } from "./reset-socket.ts";
+import { Rest } from "./rest.ts";
 import type { Flushable, Turn } from "./turn.ts";
 
 /** What all wires of a process share. */
@@ -55,8 +56,8 @@ const eagerFlushBytes = 256 * 1024;
  */
 export const turnReadTime: Millis = millis(4);
 
-/** Smaller chunks are not worth a look at the clock: TLS gives 16 KiB at a time, so 512 KiB in a turn at most. */
-const timedBytes = 64 * 1024;
+/** Smaller chunks are not worth a look at the clock: there is another one only when the kernel has more, and it gives all that fits. */
+const timedBytes = youngBytes;
 
 /** A peer that neither reads nor closes after our last byte is cut off, so that it cannot hold memory. */
 export const lingerMillis = 5_000;
@@ -81,8 +82,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
   /** Reading stopped until the next turn; what the engine wants is `#paused`. */
   #yielded = false;
   #paused = false;
-  /** What the engine has not taken yet; it comes before all that is received meanwhile. */
-  #rest: Buffer | undefined;
+  readonly #rest = new Rest();
   #cause: Reset | undefined;
 
   constructor(context: WireContext, options: WireOptions, createEngine: (host: EngineHost) => E) {
@@ -128,8 +128,8 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
     this.#queued = false;
     this.#busy = 0;
     if (this.#gone) return;
-    if (this.#rest !== undefined) this.#readRest(this.#rest);
-    if (this.#yielded && this.#rest === undefined) this.#readOn();
+    this.#readRest();
+    if (this.#yielded && !this.#rest.waits) this.#readOn();
     if (this.#writing) return;
     if (this.out.length > 0) this.#send();
     if (this.#owesFlushed) {
@@ -183,13 +183,13 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
   }
 
   readAgain(rest: Buffer): void {
-    this.#rest = Buffer.from(rest);
+    this.#rest.keep(rest);
     this.wantFlush();
   }
 
-  #readRest(rest: Buffer): void {
-    this.#rest = undefined;
-    if (!this.socket.destroyed) this.engine.receive(rest);
+  #readRest(): void {
+    const rest = this.#rest.take();
+    if (rest !== undefined && !this.socket.destroyed) this.engine.receive(rest);
   }
 
   #yieldReading(): void {
@@ -248,8 +248,7 @@ export class Wire<E extends Engine = Engine> implements EngineHost, Flushable, R
   receive(chunk: Buffer): void {
     // A TLS session may hold more when what it gave first has ended the connection.
     if (this.#gone || this.socket.destroyed) return;
-    if (this.#rest !== undefined) {
-      this.#rest = Buffer.concat([this.#rest, chunk]);
+    if (this.#rest.append(chunk)) {
       if (!this.#yielded) this.#yieldReading();
       return;
     }
