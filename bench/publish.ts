@@ -19,7 +19,7 @@ if (import.meta.main) {
   } else publish(files);
 }
 
-/** The first file is the run that the words describe; the others add the scenarios that it left out. */
+/** Each file adds the scenarios that those before it left out. The words describe the run that has most of them. */
 export function publish(files: readonly string[]): void {
   const results = mergeResults(
     files.map((file) => JSON.parse(readFileSync(file, "utf8")) as Results),

@@ -38,12 +38,14 @@ export interface Results {
 
 /**
  * One set of results of several runs. A scenario is taken whole from the first run that holds it, so that peers are only
- * ever compared within one run.
+ * ever compared within one run. Date, machine and rounds are those of the run with most scenarios.
  */
 export function mergeResults(runs: readonly Results[]): Results {
   const [first, ...others] = runs.map(withoutMissing);
   if (first === undefined) throw new Error("no results to publish");
-  return others.reduce((merged, run) => {
+  const described = runs.toSorted((a, b) => b.scenarios.length - a.scenarios.length)[0] ?? first;
+  const { date, machine, rounds, seconds } = described;
+  const whole = others.reduce((merged, run) => {
     const added = run.scenarios.filter(
       ({ name }) => !merged.scenarios.some((known) => known.name === name),
     );
@@ -58,6 +60,7 @@ export function mergeResults(runs: readonly Results[]): Results {
       measurements: [...merged.measurements, ...run.measurements.filter(isAdded)],
     };
   }, first);
+  return { ...whole, date, machine, rounds, seconds };
 }
 
 export function summaryOf(

@@ -104,6 +104,13 @@ test("published runs are joined by scenarios, and none is joined out of two runs
   assert.equal(summaryOf(merged, "idle", "remora", "memoryMax")?.median, 14);
 });
 
+test("the run with most scenarios is the one that is described", () => {
+  const few = { ...withFigures("idle", "memoryMax", { remora: 14 }), rounds: 3 };
+  const many = { ...someResults(), rounds: 5 };
+  assert.ok(many.scenarios.length > few.scenarios.length);
+  assert.equal(mergeResults([few, many]).rounds, 5);
+});
+
 test("a scenario that a run names and did not come to is taken from the next", () => {
   const full = withFigures("idle", "memoryMax", { remora: 14 });
   const cut = { ...full, measurements: [] };
