@@ -1,6 +1,8 @@
 /** What the injector counts. */
 import {
   computed,
+  createComputedCounter,
+  createComputedGauge,
   createCounter,
   createGauge,
   createHistogram,
@@ -98,19 +100,15 @@ function describeSources(sources: InjectorSources): readonly MetricFamily[] {
       "Pods whose sidecar another version of the injector put there. Only from the replica with the Lease.",
       () => pairsOf(sources.mesh().outdated, "version"),
     ),
-    computed(
+    createComputedCounter(
       "remora_injector_events_dropped_total",
       "Events that were not sent because there were too many.",
-      () => [{ labels: {}, value: sources.droppedEvents() }],
-      "counter",
+      () => sources.droppedEvents(),
     ),
-    computed(
+    createComputedGauge(
       "remora_injector_knowledge_age_seconds",
       "Since the API server last said anything about namespaces; a quiet cluster has it say something every minute.",
-      () => {
-        const age = sources.knowledgeAge();
-        return age === undefined ? [] : [{ labels: {}, value: age }];
-      },
+      () => sources.knowledgeAge(),
     ),
   ];
 }

@@ -66,6 +66,27 @@ export function createComputedGauge(
   });
 }
 
+/** A counter without labels whose value is read when it is scraped. */
+export function createComputedCounter(
+  name: string,
+  help: string,
+  read: () => number,
+): MetricFamily {
+  return computed(name, help, () => [{ labels: {}, value: read() }], "counter");
+}
+
+/** A counter with one label, read when it is scraped: one series for each key. */
+export function createCounterBy(
+  label: string,
+  name: string,
+  help: string,
+  read: () => Readonly<Record<string, number>>,
+): MetricFamily {
+  const samples = (): Sample[] =>
+    Object.entries(read()).map(([key, value]) => ({ labels: { [label]: key }, value }));
+  return computed(name, help, samples, "counter");
+}
+
 /** A gauge or counter whose samples are computed when it is scraped. */
 export function computed(
   name: string,

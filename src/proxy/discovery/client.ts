@@ -14,7 +14,11 @@ import { backoffDelay } from "../../core/backoff.ts";
 import type { Clock } from "../../core/clock.ts";
 import { type Millis, millis, seconds } from "../../core/duration.ts";
 import type { Log } from "../../core/log.ts";
-import { computed, createComputedGauge, type MetricFamily } from "../../core/metrics.ts";
+import {
+  createComputedCounter,
+  createComputedGauge,
+  type MetricFamily,
+} from "../../core/metrics.ts";
 import type { Watch } from "../../core/watch.ts";
 import type { GrpcClient, GrpcError, GrpcStream } from "../../protocol/grpc/client.ts";
 import { AddressBook } from "./address-book.ts";
@@ -313,11 +317,10 @@ class OnDemandClient implements DiscoveryClient {
         "Workloads and services that are known",
         () => this.#addresses.size,
       ),
-      computed(
+      createComputedCounter(
         "remora_discovery_rejected_total",
         "Resources that could not be understood",
-        () => [{ labels: {}, value: this.#rejected }],
-        "counter",
+        () => this.#rejected,
       ),
     ];
   }

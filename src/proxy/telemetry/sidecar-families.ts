@@ -1,6 +1,11 @@
 /** What is counted or measured of the sidecar as a whole, when somebody scrapes it; what requests count is in families.ts. */
 import type { LogOutput } from "../../core/log-output.ts";
-import { computed, createComputedGauge, type MetricFamily } from "../../core/metrics.ts";
+import {
+  createComputedCounter,
+  createComputedGauge,
+  createCounterBy,
+  type MetricFamily,
+} from "../../core/metrics.ts";
 import { createBundleInfo } from "../../credentials/bundle-info.ts";
 import type { Credentials } from "../../credentials/credentials.ts";
 import { privateMemoryBytes } from "../status/scrape.ts";
@@ -8,11 +13,11 @@ import type { Overload } from "../transport/overload.ts";
 import type { WireContext } from "../transport/wire.ts";
 
 export function shedFamily({ shed }: Overload): MetricFamily {
-  return computed(
+  return createCounterBy(
+    "what",
     "remora_load_shed_total",
     "What was refused or closed for want of memory or descriptors",
-    () => Object.entries(shed).map(([what, value]) => ({ labels: { what }, value })),
-    "counter",
+    () => shed,
   );
 }
 
@@ -32,37 +37,27 @@ export function connectionFamilies(wires: WireContext, pooled: () => number): Me
         process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length +
         wires.tickers.size,
     ),
-    computed(
+    createCounterBy(
+      "status",
       "remora_http1_refusals_total",
       "HTTP/1 requests that broke a rule or went over a limit, by the status of the answer",
-      () =>
-        Object.entries(wires.http1.refusals).map(([status, value]) => ({
-          labels: { status },
-          value,
-        })),
-      "counter",
+      () => wires.http1.refusals,
     ),
-    computed(
+    createCounterBy(
+      "limit",
       "remora_http2_floods_total",
       "HTTP/2 connections that were ended because the peer went over a limit, by the limit",
-      () =>
-        Object.entries(wires.http2.stats.floods).map(([limit, value]) => ({
-          labels: { limit },
-          value,
-        })),
-      "counter",
+      () => wires.http2.stats.floods,
     ),
-    computed(
+    createComputedCounter(
       "remora_http2_deferrals_total",
       "Times that the further requests of a connection waited, since it had begun as many as one may in a turn",
-      () => [{ labels: {}, value: wires.http2.stats.deferrals }],
-      "counter",
+      () => wires.http2.stats.deferrals,
     ),
-    computed(
+    createComputedCounter(
       "remora_http2_connection_errors_total",
       "HTTP/2 connections that were ended because the peer broke a rule or went over a limit",
-      () => [{ labels: {}, value: wires.http2.stats.connectionErrors }],
-      "counter",
+      () => wires.http2.stats.connectionErrors,
     ),
   ];
 }
@@ -74,11 +69,10 @@ export function processFamilies(
   output: LogOutput,
 ): MetricFamily[] {
   return [
-    computed(
+    createComputedCounter(
       "remora_log_lines_lost_total",
       "Log lines that nobody took: the disk is full, or the reader of the pipe is slow or gone",
-      () => [{ labels: {}, value: output.lost }],
-      "counter",
+      () => output.lost,
     ),
     createComputedGauge(
       "remora_certificate_expiry_timestamp_seconds",
@@ -89,17 +83,14 @@ export function processFamilies(
       },
     ),
     createBundleInfo(() => credentials.trustBundle.current().hash),
-    computed(
+    createCounterBy(
+      "result",
       "remora_certificate_renewals_total",
       "Certificates asked for, by how it went",
       () => {
         const { renewals, failures } = credentials.counters();
-        return [
-          { labels: { result: "ok" }, value: renewals },
-          { labels: { result: "failed" }, value: failures },
-        ];
+        return { ok: renewals, failed: failures };
       },
-      "counter",
     ),
     createComputedGauge(
       "remora_event_loop_delay_seconds",
