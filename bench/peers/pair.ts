@@ -1,10 +1,11 @@
-/** Starts the two proxies of a pair, each on its side, and waits until both accept. */
+/** Starts the two proxies of a pair as sidecars, each on its side, and waits until both accept. */
 import type { Pair } from "../peer.ts";
+import { capture } from "../site/capture.ts";
 import { type LaunchOptions, launch, type RunningProgram } from "../site/launch.ts";
 import { startToReady, startWaiting } from "../site/ready.ts";
-import type { Site } from "../site/site.ts";
+import { type Site, serviceAddresses, servicePort, sidecarUser } from "../site/site.ts";
 
-/** The application's way into the outbound proxy, on the client side's loopback. */
+/** Where the outbound proxy takes what was captured, on the client side's loopback. */
 export const outboundPort = 15001;
 /** The inbound proxy's port for its peer. */
 export const meshPort = 15008;
@@ -29,12 +30,18 @@ export async function startPair(site: Site, commands: PairCommands): Promise<Pai
     host: "127.0.0.1",
     port: meshPort,
   };
-  const options = (namespace: string): LaunchOptions => ({ namespace, core: site.cores.proxies });
+  const options = (namespace: string): LaunchOptions => ({
+    namespace,
+    core: site.cores.proxies,
+    // The user stays, since a peer may be installed where only that one can read.
+    group: sidecarUser,
+  });
   const running: RunningProgram[] = [];
   const stop = async () => {
     await Promise.all(running.map((program) => program.stop()));
   };
   try {
+    await capture(site, { outbound: outboundPort, mesh: meshPort });
     // One after the other: they share a core, and a pod starts one.
     const ready: number[] = [];
     for (const [side, at] of [
@@ -46,7 +53,7 @@ export async function startPair(site: Site, commands: PairCommands): Promise<Pai
       running.push(program);
       ready.push(await startToReady([program], [wait]));
     }
-    const target = { host: "127.0.0.1", port: outboundPort };
+    const target = { host: serviceAddresses(site)[0] ?? "", port: servicePort };
     const { key, certificate } = site.certificates.client;
     const meshClient = { host: site.serverAddress, port: meshPort, key, chain: certificate };
     return {

@@ -1,15 +1,10 @@
 /** The objects of the bench's mesh: two pods and one Service, and what the feature runs put beside them. */
 import type { Traffic } from "../peer.ts";
 import { clientAddress } from "../site/network.ts";
-import type { Site } from "../site/site.ts";
+import { type Site, serviceAddresses } from "../site/site.ts";
 import type { Features } from "./remora.ts";
 
 export const kubernetesNamespace = "bench";
-
-/** Of the Services that clients dial, one for each destination; on no interface, as in a cluster. */
-export function serviceAddresses({ destinations }: Site): string[] {
-  return destinations.map((_, at) => `10.96.1.${at + 10}`);
-}
 
 /** A Service of many pods, all of them in a network of their own. */
 export const crowdAddress = "10.96.0.20";

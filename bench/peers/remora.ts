@@ -6,11 +6,11 @@ import { createLeaf } from "../site/certificates.ts";
 import { run } from "../site/command.ts";
 import { launch, type RunningProgram, runInside } from "../site/launch.ts";
 import { startToReady, startWaiting } from "../site/ready.ts";
-import { type Site, sidecarUser } from "../site/site.ts";
+import { type Site, serviceAddresses, servicePort, sidecarUser } from "../site/site.ts";
 import { meshPort } from "./pair.ts";
 import { compiledAhead } from "./remora-compiled.ts";
 import { type BenchMesh, createBenchMesh, type Sidecar } from "./remora-mesh.ts";
-import { crowdAddress, crowdNetwork, serviceAddresses } from "./remora-objects.ts";
+import { crowdAddress, crowdNetwork } from "./remora-objects.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const getProgram = new URL("../programs/get.ts", import.meta.url).pathname;
@@ -83,16 +83,6 @@ async function start(site: Site, traffic: Traffic, features: Features) {
     const folder = `${site.folder}/mesh`;
     mkdirSync(folder, { recursive: true });
     const mesh = createBenchMesh(folder, site, traffic, features);
-    // Service addresses exist only in the redirection rules; without a route the kernel refuses them before that.
-    await run("ip", [
-      "-n",
-      site.clientNamespace,
-      "route",
-      "replace",
-      "default",
-      "via",
-      site.serverAddress,
-    ]);
     for (const name of ["identity", "control"] as const)
       running.push(await startPlane(site, mesh, name));
     await redirect(site, mesh.client);
@@ -110,8 +100,8 @@ async function start(site: Site, traffic: Traffic, features: Features) {
     if (features.endpoints !== undefined) await meetCrowd(site);
     if (features.scraped === true) running.push(...scrapers(site));
     return {
-      target: { host: serviceAddresses(site)[0] ?? "", port: 80 },
-      targets: serviceAddresses(site).map((host) => ({ host, port: 80 })),
+      target: { host: serviceAddresses(site)[0] ?? "", port: servicePort },
+      targets: serviceAddresses(site).map((host) => ({ host, port: servicePort })),
       outbound: sidecars.slice(1),
       inbound: sidecars.slice(0, 1),
       meshClient: await createMeshClient(site, folder),

@@ -13,6 +13,8 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The numeric user and group that it runs as; the bench's own when left out. */
   readonly user?: number;
+  /** The same of the group alone. */
+  readonly group?: number;
   /** A file for what it prints; the bench keeps it otherwise. */
   readonly stdout?: string;
 }
@@ -37,10 +39,11 @@ export function launch(
   command: readonly string[],
   options: LaunchOptions,
 ): RunningProgram {
-  const identity =
-    options.user === undefined
-      ? []
-      : [`--reuid=${options.user}`, `--regid=${options.user}`, "--clear-groups"];
+  const { user, group = user } = options;
+  const identity = [
+    ...(user === undefined ? [] : [`--reuid=${user}`]),
+    ...(group === undefined ? [] : [`--regid=${group}`, "--clear-groups"]),
+  ];
   const argv = [
     `--net=/var/run/netns/${options.namespace}`,
     "setpriv",

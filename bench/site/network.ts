@@ -45,6 +45,8 @@ export function createNetwork(label: string): Network {
     );
     address(clientNamespace, clientAddress);
     for (const own of [serverAddress, ...moreServerAddresses]) address(serverNamespace, own);
+    // Service addresses exist only in the rules that capture; without a route the kernel refuses them before that.
+    ip("-n", clientNamespace, "route", "add", "default", "via", serverAddress);
   } catch (error) {
     remove();
     throw error;

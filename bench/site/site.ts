@@ -24,8 +24,15 @@ export interface Site {
   remove(): void;
 }
 
-/** What a sidecar runs as, and whose connections are not captured. */
+/** User and group that a sidecar runs as; whose connections are not captured. */
 export const sidecarUser = 15_008;
+
+/** Of the Services that clients dial, one for each destination; on no interface, as in a cluster. */
+export function serviceAddresses({ destinations }: Site): string[] {
+  return destinations.map((_, at) => `10.96.1.${at + 10}`);
+}
+
+export const servicePort = 80;
 
 export interface SiteOptions {
   readonly certificates: Certificates;
