@@ -3,6 +3,7 @@
 /**
  * `gc` is used when the sidecar is quiet (src/proxy/status/memory.ts). FFI is stable enough for the two calls that need it. Sparkplug's
  * code is as fast as the interpreter's for what runs seldom, soon replaced for what runs often, and a megabyte in between.
+ * Pretenuring puts what lived long once where only a full collection looks; behind a burst of connections that is every exchange.
  * `memoryLimit` is the container's, in bytes.
  */
 export function sidecarNodeFlags(memoryLimit: number = Number.POSITIVE_INFINITY): string[] {
@@ -11,6 +12,7 @@ export function sidecarNodeFlags(memoryLimit: number = Number.POSITIVE_INFINITY)
     ...heapFlags(memoryLimit),
     "--expose-gc",
     "--no-sparkplug",
+    "--no-allocation-site-pretenuring",
   ];
 }
 

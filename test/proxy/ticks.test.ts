@@ -61,13 +61,25 @@ test("an idle connection to the application is closed after four seconds, before
   assert.equal(server.dataPath.upstreams.connections, 0);
 });
 
-test("a mesh connection whose peer answers its PINGs stays, however long it is idle", async () => {
+test("a mesh connection whose peer answers its PINGs stays while it is used, however seldom", async () => {
   assert.equal(await get(), "ok");
   for (let round = 0; round < 12; round += 1) {
     clock.advance(10_000);
     // A turn of the loop lets the PING and its answer pass.
     assert.equal(await get(), "ok");
   }
+  assert.equal(client.dataPath.upstreams.connections, 1);
+});
+
+test("a mesh connection that nobody uses is closed after fifteen seconds, and dialled again when it is wanted", async () => {
+  client.dataPath.upstreams.drain();
+  assert.equal(await get(), "ok");
+  // One PING is sent in this time, none becomes due.
+  clock.advance(14_000);
+  assert.equal(client.dataPath.upstreams.connections, 1);
+  clock.advance(1_000);
+  assert.equal(client.dataPath.upstreams.connections, 0);
+  assert.equal(await get(), "ok");
   assert.equal(client.dataPath.upstreams.connections, 1);
 });
 

@@ -41,19 +41,26 @@ export function releaseWhenQuiet(context: WireContext, release: () => void = rel
 /** So many connections more than at the last time are worth a look through all of malloc's memory, a millisecond or two. */
 const grownBy = 256;
 
+/** Seconds after such a growth: V8 compiles what the new connections run for about as long, in memory of malloc's too. */
+const looksAfterGrowth: ReadonlySet<number> = new Set([0, 4, 8, 12]);
+
 /**
- * Gives back what a burst of new connections took to be opened and answered for the first time, 5 KB for each: those
- * that stay will not need it again, and quiet may never come.
+ * Gives back what a burst of new connections took to be opened and answered for the first time, 5 KB for each, and what it
+ * took to compile their work, 4 MB: those that stay will not need it again, and quiet may never come.
  */
 export function trimAfterGrowth(
   { wires, tickers }: Pick<WireContext, "wires" | "tickers">,
   trim: () => void = trimMemory,
 ): void {
   let before = 0;
+  let sinceGrowth = Number.POSITIVE_INFINITY;
   tickers.add(() => {
     before = Math.min(before, wires.size);
-    if (wires.size - before < grownBy) return;
-    before = wires.size;
-    trim();
+    sinceGrowth += 1;
+    if (wires.size - before >= grownBy) {
+      before = wires.size;
+      sinceGrowth = 0;
+    }
+    if (looksAfterGrowth.has(sinceGrowth)) trim();
   });
 }
