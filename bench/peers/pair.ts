@@ -3,7 +3,7 @@ import type { Pair } from "../peer.ts";
 import { capture } from "../site/capture.ts";
 import { type LaunchOptions, launch, type RunningProgram } from "../site/launch.ts";
 import { startToReady, startWaiting } from "../site/ready.ts";
-import { type Site, serviceAddresses, servicePort, sidecarUser } from "../site/site.ts";
+import { firstService, type Site, sidecarUser } from "../site/site.ts";
 
 /** Where the outbound proxy takes what was captured, on the client side's loopback. */
 export const outboundPort = 15001;
@@ -53,11 +53,10 @@ export async function startPair(site: Site, commands: PairCommands): Promise<Pai
       running.push(program);
       ready.push(await startToReady([program], [wait]));
     }
-    const target = { host: serviceAddresses(site)[0] ?? "", port: servicePort };
     const { key, certificate } = site.certificates.client;
     const meshClient = { host: site.serverAddress, port: meshPort, key, chain: certificate };
     return {
-      target,
+      target: firstService(site),
       outbound: running.slice(1),
       inbound: running.slice(0, 1),
       meshClient,

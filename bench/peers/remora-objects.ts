@@ -1,7 +1,7 @@
 /** The objects of the bench's mesh: two pods and one Service, and what the feature runs put beside them. */
 import type { Traffic } from "../peer.ts";
 import { clientAddress } from "../site/network.ts";
-import { type Site, serviceAddresses } from "../site/site.ts";
+import { type Site, serviceAddresses, servicePort } from "../site/site.ts";
 import type { Features } from "./remora.ts";
 
 export const kubernetesNamespace = "bench";
@@ -65,7 +65,11 @@ function createServer(
       clusterIP: serviceAddresses(site)[at],
       selector: { server: name },
       ports: [
-        { port: 80, targetPort: site.backendPort, appProtocol: declared[traffic].appProtocol },
+        {
+          port: servicePort,
+          targetPort: site.backendPort,
+          appProtocol: declared[traffic].appProtocol,
+        },
       ],
     },
   };

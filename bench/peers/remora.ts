@@ -6,7 +6,13 @@ import { createLeaf } from "../site/certificates.ts";
 import { run } from "../site/command.ts";
 import { launch, type RunningProgram, runInside } from "../site/launch.ts";
 import { startToReady, startWaiting } from "../site/ready.ts";
-import { type Site, serviceAddresses, servicePort, sidecarUser } from "../site/site.ts";
+import {
+  firstService,
+  type Site,
+  serviceAddresses,
+  servicePort,
+  sidecarUser,
+} from "../site/site.ts";
 import { meshPort } from "./pair.ts";
 import { compiledAhead } from "./remora-compiled.ts";
 import { type BenchMesh, createBenchMesh, type Sidecar } from "./remora-mesh.ts";
@@ -100,7 +106,7 @@ async function start(site: Site, traffic: Traffic, features: Features) {
     if (features.endpoints !== undefined) await meetCrowd(site);
     if (features.scraped === true) running.push(...scrapers(site));
     return {
-      target: { host: serviceAddresses(site)[0] ?? "", port: servicePort },
+      target: firstService(site),
       targets: serviceAddresses(site).map((host) => ({ host, port: servicePort })),
       outbound: sidecars.slice(1),
       inbound: sidecars.slice(0, 1),

@@ -34,6 +34,11 @@ export function serviceAddresses({ destinations }: Site): string[] {
 
 export const servicePort = 80;
 
+/** Where a client dials the Service of the first destination. */
+export function firstService(site: Site): { readonly host: string; readonly port: number } {
+  return { host: serviceAddresses(site)[0] ?? "", port: servicePort };
+}
+
 export interface SiteOptions {
   readonly certificates: Certificates;
   readonly cores: Cores;
